@@ -1,0 +1,50 @@
+/* Labelled samples to evaluate on: IDX folders, .npz, pairs of .npy, HDF5. */
+#ifndef C2S_DATASET_H
+#define C2S_DATASET_H
+
+#include <c2s/tensor.h>
+
+struct c2s_dataset; /* opaque; samples stay as stored, labels are read at opening */
+
+struct c2s_dataset_options {
+    double scale, shift; /* Keras input = (raw - shift) / scale; scale 0 means 1 */
+    int64_t limit;       /* number of samples, 0 = all */
+    uint64_t seed;       /* which ones when limited; 0 = the first `limit` */
+    const char *labels;  /* path of the labels for a lone .npy, or NULL; borrowed */
+    const char *split;   /* "test" (default when NULL) or "train" */
+};
+
+struct c2s_dataset_info {
+    const char *path, *name; /* borrowed from the dataset */
+    const char *format;      /* "idx", "npz", "npy", "hdf5" */
+    int64_t n, n_available;
+    int rank;                   /* sample shape without the batch axis: H,W,C */
+    int64_t dims[C2S_MAX_RANK]; /* a missing channel axis is added: 28,28 -> 28,28,1 */
+    enum c2s_dtype dtype;       /* U8 or F32 */
+    int n_classes;              /* largest label + 1 */
+    double scale, shift;
+    uint64_t seed;
+    const char *split;
+    char hash[C2S_HASH_LENGTH + 1]; /* SHA-256 of the chosen samples, labels and scaling */
+};
+
+/* *out is new. Fails: IO, FORMAT (what is wrong, where), SHAPE (samples and labels differ in
+ * number), NOT_FOUND (no samples or labels inside; lists what is there), NOMEM. */
+bool c2s_dataset_open(const char *path, const struct c2s_dataset_options *options,
+                      struct c2s_dataset **out, struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_dataset_close(struct c2s_dataset *d);                                /* accepts NULL */
+const struct c2s_dataset_info *c2s_dataset_info(const struct c2s_dataset *d); /* borrowed */
+
+/* Samples first..first+n-1. Keras form: new float32 [n, dims]: (raw - shift) / scale in float32. */
+bool c2s_dataset_keras(const struct c2s_dataset *d, int64_t first, int64_t n, struct c2s_tensor **x,
+                       struct c2s_error *err) C2S_MUST_CHECK;
+/* Raw form for integer execution: new uint8 [n, dims]. Fails: RANGE if a raw value is not an
+ * integer of 0..255. */
+bool c2s_dataset_raw(const struct c2s_dataset *d, int64_t first, int64_t n, struct c2s_tensor **x,
+                     struct c2s_error *err) C2S_MUST_CHECK;
+const int32_t *c2s_dataset_labels(const struct c2s_dataset *d); /* borrowed, [n] */
+
+/* Where the k-th sample stands in the file (for a limited, seeded subset). */
+int64_t c2s_dataset_source_index(const struct c2s_dataset *d, int64_t k);
+
+#endif

@@ -1,0 +1,63 @@
+/* Failures of the core: what went wrong, where, and the one list of failure codes.
+ * A finding about a model is not a failure: see finding.h. */
+#ifndef C2S_ERROR_H
+#define C2S_ERROR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#if defined(__GNUC__)
+#define C2S_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define C2S_MUST_CHECK        __attribute__((warn_unused_result))
+#else
+#define C2S_PRINTF(fmt, args)
+#define C2S_MUST_CHECK
+#endif
+
+#define C2S_CODES(X)                                                                               \
+    X(OK, "success")                                                                               \
+    X(NOMEM, "out of memory")                                                                      \
+    X(IO, "cannot read or write file")                                                             \
+    X(FORMAT, "file is not in the expected format")                                                \
+    X(SHAPE, "tensor shapes do not agree")                                                         \
+    X(RANGE, "value out of range")                                                                 \
+    X(UNSUPPORTED, "not supported by this engine or target")                                       \
+    X(STATE, "not possible in this state")                                                         \
+    X(STORE, "workspace database failure")                                                         \
+    X(EXISTS, "file exists already")                                                               \
+    X(NOT_FOUND, "no such thing")                                                                  \
+    X(USAGE, "wrong use of a command")                                                             \
+    X(GATE, "a required condition is not met")                                                     \
+    X(CANCELLED, "cancelled by user")
+
+enum c2s_code {
+#define X(id, text) C2S_##id,
+    C2S_CODES(X)
+#undef X
+        C2S_CODE_COUNT
+};
+
+/* Lives on the caller's stack; zero-initialised means "no error". */
+struct c2s_error {
+    enum c2s_code code;
+    char where[128]; /* outermost context first: "steps.c2s:14: layer conv2d_2" */
+    char text[400];  /* one sentence that ends in what to do, no newline, no final stop */
+};
+
+/* Records a failure. Always returns false, so a failing function ends in `return c2s_fail(...)`.
+ * The first failure wins: a second call on the same err changes nothing. err must not be NULL. */
+bool c2s_fail(struct c2s_error *err, enum c2s_code code, const char *fmt, ...) C2S_PRINTF(3, 4);
+
+/* Adds outer context in front of `where`, keeps code and text. Always returns false. */
+bool c2s_fail_at(struct c2s_error *err, const char *fmt, ...) C2S_PRINTF(2, 3);
+
+/* Shorthand for c2s_fail(err, C2S_NOMEM, "out of memory"). Always returns false. */
+bool c2s_fail_nomem(struct c2s_error *err);
+
+/* The text of a code from the list above, borrowed, never NULL. */
+const char *c2s_code_text(enum c2s_code code);
+
+/* The code's name in lower case, for JSON: "format", "range"; borrowed, never NULL. */
+const char *c2s_code_name(enum c2s_code code);
+
+#endif

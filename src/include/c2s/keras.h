@@ -1,0 +1,42 @@
+/* Keras .h5 files: reading any dialect, writing cnn2snn's; and the JSON form of a model that the
+ * workspace stores. Every file is opened read-only by the readers. */
+#ifndef C2S_KERAS_H
+#define C2S_KERAS_H
+
+#include <c2s/model.h>
+
+/* Reads a full model (.h5 of TF 2.4, TF 2.10, Keras 3, cnn2snn 1.8 or 2.2). *out is new, shapes
+ * inferred; the load report is in its notes. Layers that are not known are kept as UNKNOWN and
+ * never fail the load. Fails: IO (missing, unreadable), FORMAT (not HDF5: says what it is; no
+ * model_config; truncated; hostile), SHAPE (a tensor does not fit its layer), NOMEM. */
+bool c2s_keras_read(const char *path, struct c2s_model **out, struct c2s_error *err) C2S_MUST_CHECK;
+
+struct c2s_keras_write_options {
+    enum c2s_dialect dialect; /* CNN2SNN_18 or CNN2SNN_22 for quantized models; KERAS for float */
+    bool overwrite;
+};
+
+/* Writes a file that cnn2snn.load_quantized_model opens in that release with the same predictions
+ * and conversion. Atomic. Fails: EXISTS, RANGE (NaN/Inf: names the layer), UNSUPPORTED (the dialect
+ * cannot say it: names the layer), IO, NOMEM. */
+bool c2s_keras_write(const struct c2s_model *m, const char *path,
+                     const struct c2s_keras_write_options *options,
+                     struct c2s_error *err) C2S_MUST_CHECK;
+
+/* A model as JSON text without its numbers: every field of struct c2s_model, floats exact, and for
+ * each parameter its SHA-256. Equal models give equal text. *json is new (free with c2s_text_free).
+ */
+bool c2s_model_describe(const struct c2s_model *m, char **json,
+                        struct c2s_error *err) C2S_MUST_CHECK;
+/* The way back. tensor() finds a parameter by hash: new reference in *out, or fails. */
+bool c2s_model_from_description(const char *json,
+                                bool (*tensor)(void *arg, const char *hash, struct c2s_tensor **out,
+                                               struct c2s_error *err),
+                                void *arg, struct c2s_model **out,
+                                struct c2s_error *err) C2S_MUST_CHECK;
+/* SHA-256 of the description: the model's identity. */
+bool c2s_model_hash(const struct c2s_model *m, char hex[C2S_HASH_LENGTH + 1],
+                    struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_text_free(char *text); /* accepts NULL */
+
+#endif

@@ -1,0 +1,74 @@
+/* A network: a directed acyclic graph of layers in an order in which it can be computed.
+ * Activations are never stored here; see engine.h. */
+#ifndef C2S_MODEL_H
+#define C2S_MODEL_H
+
+#include <c2s/layer.h>
+
+enum c2s_dialect { C2S_DIALECT_KERAS, C2S_DIALECT_CNN2SNN_18, C2S_DIALECT_CNN2SNN_22 };
+
+struct c2s_model {
+    char *name;
+    char *keras_version; /* "2.10.0", or "" when the file says none */
+    bool is_sequential;
+    enum c2s_dialect dialect;  /* of the file it came from; KERAS when nothing is quantized */
+    struct c2s_layer **layers; /* owned; every layer after all its inputs */
+    int n_layers;
+    int *inputs, *outputs; /* owned; layer indices; inputs are of op INPUT */
+    int n_inputs, n_outputs;
+    char *
+        *notes; /* owned; the load report: what was renamed, assumed, skipped; one sentence each */
+    int n_notes;
+    int n_tensors_read, n_tensors_expected;
+};
+
+struct c2s_model *c2s_model_create(const char *name, struct c2s_error *err) C2S_MUST_CHECK;
+/* New copy: own layers and lists, shared tensors. */
+struct c2s_model *c2s_model_clone(const struct c2s_model *m, struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_model_destroy(struct c2s_model *m); /* accepts NULL */
+
+/* Appends l, which is taken even on failure; *index may be NULL. Fails: STATE if the name exists
+ * already or an input index is not smaller than the new one. */
+bool c2s_model_add(struct c2s_model *m, struct c2s_layer *l, int *index,
+                   struct c2s_error *err) C2S_MUST_CHECK;
+bool c2s_model_add_input(struct c2s_model *m, int index, struct c2s_error *err) C2S_MUST_CHECK;
+bool c2s_model_add_output(struct c2s_model *m, int index, struct c2s_error *err) C2S_MUST_CHECK;
+bool c2s_model_add_note(struct c2s_model *m, struct c2s_error *err, const char *fmt, ...)
+    C2S_PRINTF(3, 4);
+
+/* Removes a layer that has exactly one input: its readers read that input instead, indices behind
+ * it move down by one. Fails: STATE if it has another number of inputs. */
+bool c2s_model_remove(struct c2s_model *m, int index, struct c2s_error *err) C2S_MUST_CHECK;
+/* Inserts l (taken) as the only reader of layer `after`: its former readers (and outputs) read l.
+ * l lands at index after + 1; indices behind it move up by one. */
+bool c2s_model_insert_after(struct c2s_model *m, int after, struct c2s_layer *l,
+                            struct c2s_error *err) C2S_MUST_CHECK;
+/* Swaps layer `index` with its only input, which must have no other reader (x -> a -> b becomes
+ * x -> b -> a). Shapes are stale until inferred again. */
+bool c2s_model_swap_with_input(struct c2s_model *m, int index,
+                               struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Index of the layer of that name, or -1. */
+int c2s_model_find(const struct c2s_model *m, const char *name);
+/* How many layers read `index` (outputs do not count); the first one in *reader unless NULL. */
+int c2s_model_n_readers(const struct c2s_model *m, int index, int *reader);
+/* True when every layer has at most one input and one reader, one input and one output. */
+bool c2s_model_is_serial(const struct c2s_model *m);
+/* Index of the first neural layer in order, or -1. */
+int c2s_model_first_neural(const struct c2s_model *m);
+int64_t c2s_model_n_params(const struct c2s_model *m);
+
+/* Sets rank and dims of every layer, and `filters` of depthwise ones. UNKNOWN layers and what only
+ * they feed get rank -1 (not known), which is not a failure. Fails: SHAPE, with the layer's name.
+ */
+bool c2s_model_infer_shapes(struct c2s_model *m, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Output length of a convolution or pooling along one axis, and the padding in front of it.
+ * Keras: same -> ceil(in / stride), less padding in front; valid -> no padding. pad may be NULL. */
+int64_t c2s_window_length(int64_t in, int window, int stride, int dilation, enum c2s_padding mode,
+                          int64_t *pad_front);
+
+/* Shell glob on layer names: '*', '?', '[a-z]'; several patterns separated by commas. */
+bool c2s_glob_match(const char *patterns, const char *name);
+
+#endif

@@ -1,0 +1,41 @@
+/* Weight quantizers: float32 weights to integers and scale factors, exactly as cnn2snn does.
+ * kmax = 2^(bits-1) - 1; integer = clip(round(w * sf), -kmax, kmax); rounding half to even.
+ * Which quantizer a layer gets is decided in quantize.h. */
+#ifndef C2S_QUANTIZER_H
+#define C2S_QUANTIZER_H
+
+#include <c2s/layer.h>
+
+/* Scale factors of a tensor under a quantizer.
+ *   spec   bitwidth 2..8
+ *   w      float32, rank >= 2, channels last
+ *   trained_threshold  TRAINABLE_STD: its scalar; otherwise ignored
+ *   *sf    new float32 tensor: rank 0 (one scale) or [channels]; integer steps per weight unit
+ * A channel without any weight but 0 has no scale in the reference (it divides by zero): here sf
+ * = 1. Fails: SHAPE, RANGE (bits, or NaN/Inf in w), NOMEM. Source: cnn2snn 1.8.13 and 2.2.6,
+ * quantization_ops.py. */
+bool c2s_quantizer_scale(const struct c2s_quantizer_spec *spec, const struct c2s_tensor *w,
+                         const struct c2s_tensor *trained_threshold, struct c2s_tensor **sf,
+                         struct c2s_error *err) C2S_MUST_CHECK;
+
+/* New int8 tensor of w's shape. */
+bool c2s_quantizer_integers(const struct c2s_quantizer_spec *spec, const struct c2s_tensor *w,
+                            const struct c2s_tensor *sf, struct c2s_tensor **integers,
+                            struct c2s_error *err) C2S_MUST_CHECK;
+
+/* New float32 tensor of w's shape: the weights as the quantized layer uses them (integer / sf). */
+bool c2s_quantizer_fake(const struct c2s_quantizer_spec *spec, const struct c2s_tensor *w,
+                        const struct c2s_tensor *sf, struct c2s_tensor **quantized,
+                        struct c2s_error *err) C2S_MUST_CHECK;
+
+/* The kernel a layer computes with: the parameter of that role itself (new reference) when the
+ * layer leaves it float, else its fake-quantized form (new). NULL out when it has no such role. */
+bool c2s_layer_effective_kernel(const struct c2s_layer *l, enum c2s_role role,
+                                struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Class name in the .h5 config: "MaxPerAxisQuantizer"; and back (old names included), NONE if none.
+ */
+const char *c2s_quantizer_class(enum c2s_quantizer_id id);
+enum c2s_quantizer_id c2s_quantizer_from_class(const char *class_name);
+
+#endif

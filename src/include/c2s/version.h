@@ -1,0 +1,49 @@
+/* Versions of a model: immutable states, each made from its parent by one step. */
+#ifndef C2S_VERSION_H
+#define C2S_VERSION_H
+
+#include <c2s/metrics.h>
+#include <c2s/model.h>
+
+/* What a history listing needs; strings are borrowed during the callback, or owned by the
+ * enclosing struct c2s_version. */
+struct c2s_version_info {
+    int64_t id;       /* 1, 2, ...; shown as v1, v2 */
+    int64_t parent;   /* 0 = none: made by load */
+    const char *step; /* canonical command: "quantize activations 4" */
+    const char *name; /* model name, from the file: "fm_sep" */
+    const char *tool; /* "c2s-shell 0.1.0" */
+    const char *note; /* "" or what the step said */
+    int64_t created;  /* seconds since 1970, UTC */
+    char model_hash[C2S_HASH_LENGTH + 1];
+};
+
+struct c2s_version {
+    struct c2s_version_info info; /* strings owned by this struct */
+    struct c2s_model *model;      /* owned; never changed */
+};
+
+void c2s_version_destroy(struct c2s_version *v); /* accepts NULL */
+
+/* A measure: metrics without these four keys mean nothing. */
+struct c2s_measure {
+    int64_t version;
+    char dataset[C2S_HASH_LENGTH + 1]; /* hash of the dataset */
+    char dataset_name[64];
+    char engine[16];
+    struct c2s_metrics metrics;
+    int64_t taken; /* seconds since 1970 */
+};
+
+/* A dataset as remembered by the workspace. */
+struct c2s_dataset_record {
+    char hash[C2S_HASH_LENGTH + 1];
+    const char *path, *split;
+    double scale, shift;
+    int64_t limit;
+    uint64_t seed;
+    const char *labels; /* may be NULL */
+    const char *name;
+};
+
+#endif
