@@ -1,9 +1,5 @@
 /* Graph edits and shape inference. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "support.h"
 
 #include <c2s/model.h>
 

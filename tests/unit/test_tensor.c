@@ -1,9 +1,5 @@
 /* Tensors and hashes. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "support.h"
 
 #include <c2s/tensor.h>
 
