@@ -72,6 +72,7 @@ struct c2s_quantizer_spec {
     enum c2s_quantizer_id id;
     int bitwidth;    /* 2..8, sign included; 0 when id is NONE */
     float threshold; /* STD kinds: multiples of the standard deviation */
+    bool is_limited; /* scale factors stop at 1000, as in cnn2snn 2.2; in 1.8 they have no limit */
 };
 
 struct c2s_layer {
