@@ -1,7 +1,7 @@
 /* Port: where versions, measures, datasets and tags are kept. store/ implements it on SQLite,
  * tests/support in memory. Every function either happens whole or leaves everything as it was.
  * Strings handed to callbacks are borrowed during the call; a callback that returns false ends the
- * listing without failure. */
+ * listing without failure. A callback may read from the journal, not write to it. */
 #ifndef C2S_JOURNAL_H
 #define C2S_JOURNAL_H
 
@@ -14,7 +14,8 @@ struct c2s_gc_report {
 };
 
 struct c2s_journal_ops {
-    /* Stores v (its info.id is ignored) with all its tensors, makes it head; the new id in *id. */
+    /* Stores v (its info.id is ignored) with all its tensors, makes it head; the new id in *id: ids
+     * grow and are never used again. NOT_FOUND when the parent is not there. */
     bool (*append)(struct c2s_journal *j, const struct c2s_version *v, int64_t *id,
                    struct c2s_error *err);
     /* New version; NOT_FOUND. */
@@ -25,11 +26,14 @@ struct c2s_journal_ops {
     /* Head: the version new shells begin at; 0 = none. */
     bool (*head)(struct c2s_journal *j, int64_t *id, struct c2s_error *err);
     bool (*set_head)(struct c2s_journal *j, int64_t id, struct c2s_error *err);
-    /* Removes versions. STATE when one has children outside the list or a tag. */
+    /* Removes versions with their measures. NOT_FOUND; STATE when one has children outside the list
+     * or a tag. A head among them moves to its nearest ancestor that stays. */
     bool (*remove)(struct c2s_journal *j, const int64_t *ids, int n, struct c2s_error *err);
+    /* Removes the tensors that no version uses and gives their space back. */
     bool (*collect)(struct c2s_journal *j, struct c2s_gc_report *report, struct c2s_error *err);
 
-    /* One row per (version, dataset, engine); predictions [metrics.n] may be NULL. */
+    /* One row per (version, dataset, engine), the last one wins; predictions [metrics.n] may be
+     * NULL. NOT_FOUND when there is no such version. */
     bool (*put_measure)(struct c2s_journal *j, const struct c2s_measure *m,
                         const int32_t *predictions, struct c2s_error *err);
     /* *found false when there is none; *predictions new (free with free()) or NULL; may be NULL. */
@@ -58,6 +62,8 @@ struct c2s_journal_ops {
                   struct c2s_error *err);
     /* Where it is kept: a path, or ":memory:"; borrowed. */
     const char *(*place)(struct c2s_journal *j);
+    /* True when nothing can be stored: every function that writes fails with STORE. */
+    bool (*is_read_only)(struct c2s_journal *j);
     void (*close)(struct c2s_journal *j);
 };
 

@@ -16,6 +16,8 @@ struct c2s_version_info {
     const char *note; /* "" or what the step said */
     int64_t created;  /* seconds since 1970, UTC */
     char model_hash[C2S_HASH_LENGTH + 1];
+    const char *source;                    /* absolute path of the loaded file, or "" */
+    char source_hash[C2S_HASH_LENGTH + 1]; /* SHA-256 of that file, or "" */
 };
 
 struct c2s_version {
@@ -23,6 +25,10 @@ struct c2s_version {
     struct c2s_model *model;      /* owned; never changed */
 };
 
+/* New version with copies of info's strings (NULL becomes ""); model is taken even on failure and
+ * may be NULL. NULL on NOMEM. */
+struct c2s_version *c2s_version_create(const struct c2s_version_info *info, struct c2s_model *model,
+                                       struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_version_destroy(struct c2s_version *v); /* accepts NULL */
 
 /* A measure: metrics without these four keys mean nothing. */

@@ -1,0 +1,282 @@
+/* Versions: append, fetch, list, remove; and the head. */
+#include "private.h"
+
+#include <c2s/keras.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool store_set(struct db *db, const char *name, int64_t value, struct c2s_error *err)
+{
+    struct statement q =
+        db_prepare(db, value ? "INSERT INTO setting(name, value) VALUES(?1, ?2)"
+                               " ON CONFLICT(name) DO UPDATE SET value = excluded.value"
+                             : "DELETE FROM setting WHERE name = ?1 AND ?2 = 0");
+    bind_text(&q, 1, name);
+    bind_integer(&q, 2, value);
+    return statement_run(&q, err);
+}
+
+bool store_require_version(struct db *db, int64_t id, struct c2s_error *err)
+{
+    struct statement q = db_prepare(db, "SELECT 1 FROM version WHERE id = ?1");
+    bool has_row;
+    bind_integer(&q, 1, id);
+    if (!statement_row(&q, &has_row, err))
+        return false;
+    statement_finish(&q);
+    return has_row ||
+           c2s_fail(err, C2S_NOT_FOUND,
+                    "there is no version v%lld in this workspace; 'log' lists them", (long long)id);
+}
+
+bool store_head(struct c2s_journal *j, int64_t *id, struct c2s_error *err)
+{
+    return db_integer(store_of(j)->db, "SELECT value FROM setting WHERE name = 'head'", id, err);
+}
+
+static bool move_head(struct db *db, int64_t id, struct c2s_error *err)
+{
+    return (id == 0 || store_require_version(db, id, err)) && store_set(db, "head", id, err);
+}
+
+bool store_set_head(struct c2s_journal *j, int64_t id, struct c2s_error *err)
+{
+    struct db *db = store_of(j)->db;
+    return db_begin_write(db, err) && db_end(db, move_head(db, id, err), err);
+}
+
+static bool put_model(struct store *s, const struct c2s_version *v, struct c2s_error *err)
+{
+    char *description;
+    if (!c2s_model_describe(v->model, &description, err))
+        return false;
+    struct statement q = db_prepare(s->db, "INSERT INTO model(hash, description) VALUES(?1, ?2)"
+                                           " ON CONFLICT(hash) DO NOTHING");
+    bind_text(&q, 1, v->info.model_hash);
+    bind_text(&q, 2, description);
+    bool ok = statement_run(&q, err);
+    bool is_new = ok && db_n_changed(s->db) > 0;
+    c2s_text_free(description);
+    for (int i = 0; is_new && ok && i < v->model->n_layers; i++)
+        for (int role = 0; ok && role < C2S_ROLE_COUNT; role++) {
+            const struct c2s_tensor *t = v->model->layers[i]->params[role];
+            char hash[C2S_HASH_LENGTH + 1];
+            if (!t)
+                continue;
+            q = db_prepare(s->db, "INSERT INTO model_tensor(model, tensor) VALUES(?1, ?2)"
+                                  " ON CONFLICT DO NOTHING");
+            bind_text(&q, 1, v->info.model_hash);
+            ok = store_put_tensor(s, t, hash, err);
+            bind_text(&q, 2, hash);
+            ok = ok && statement_run(&q, err);
+            statement_finish(&q);
+        }
+    return ok;
+}
+
+static bool put_version(struct store *s, const struct c2s_version *v, int64_t *id,
+                        struct c2s_error *err)
+{
+    const struct c2s_version_info *f = &v->info;
+    if ((f->parent && !store_require_version(s->db, f->parent, err)) || !put_model(s, v, err))
+        return false;
+    struct statement q =
+        db_prepare(s->db, "INSERT INTO version(parent, model, step, name, tool, note,"
+                          " created, source, source_hash)"
+                          " VALUES(nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+    bind_integer(&q, 1, f->parent);
+    bind_text(&q, 2, f->model_hash);
+    bind_text(&q, 3, f->step);
+    bind_text(&q, 4, f->name);
+    bind_text(&q, 5, f->tool);
+    bind_text(&q, 6, f->note);
+    bind_integer(&q, 7, f->created);
+    bind_text(&q, 8, f->source);
+    bind_text(&q, 9, f->source_hash);
+    if (!statement_run(&q, err))
+        return false;
+    *id = db_last_id(s->db);
+    return store_set(s->db, "head", *id, err);
+}
+
+bool store_append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id,
+                  struct c2s_error *err)
+{
+    struct store *s = store_of(j);
+    int64_t new_id = 0;
+    store_forget_unused(s);
+    if (!db_begin_write(s->db, err) || !db_end(s->db, put_version(s, v, &new_id, err), err))
+        return false;
+    *id = new_id;
+    return true;
+}
+
+#define INFO_COLUMNS                                                                               \
+    "id, coalesce(parent, 0), step, name, tool, note, created, source, source_hash, model"
+
+static void copy_hash(char out[C2S_HASH_LENGTH + 1], const char *text)
+{
+    snprintf(out, C2S_HASH_LENGTH + 1, "%s", text ? text : "");
+}
+
+static const char *text_of(const struct statement *q, int column)
+{
+    const char *text = column_text(q, column);
+    return text ? text : "";
+}
+
+/* Strings are borrowed until the statement's next row. */
+static struct c2s_version_info info_from_row(const struct statement *q)
+{
+    struct c2s_version_info info = {
+        .id = column_integer(q, 0),
+        .parent = column_integer(q, 1),
+        .step = text_of(q, 2),
+        .name = text_of(q, 3),
+        .tool = text_of(q, 4),
+        .note = text_of(q, 5),
+        .created = column_integer(q, 6),
+        .source = text_of(q, 7),
+    };
+    copy_hash(info.source_hash, column_text(q, 8));
+    copy_hash(info.model_hash, column_text(q, 9));
+    return info;
+}
+
+static bool find_tensor(void *arg, const char *hash, struct c2s_tensor **out, struct c2s_error *err)
+{
+    return store_get_tensor(arg, hash, out, err);
+}
+
+static bool read_version(struct store *s, int64_t id, struct c2s_version **out,
+                         struct c2s_error *err)
+{
+    struct statement q =
+        db_prepare(s->db, "SELECT " INFO_COLUMNS ", description FROM version"
+                          " JOIN model ON model.hash = version.model WHERE id = ?1");
+    bool has_row;
+    bind_integer(&q, 1, id);
+    if (!statement_row(&q, &has_row, err))
+        return false;
+    if (!has_row)
+        return c2s_fail(err, C2S_NOT_FOUND,
+                        "there is no version v%lld in this workspace; 'log' lists them",
+                        (long long)id);
+    struct c2s_version_info info = info_from_row(&q);
+    struct c2s_model *model = NULL;
+    bool ok = c2s_model_from_description(text_of(&q, 10), find_tensor, s, &model, err);
+    *out = ok ? c2s_version_create(&info, model, err) : NULL;
+    statement_finish(&q);
+    if (*out)
+        return true;
+    return c2s_fail_at(err, "v%lld", (long long)id);
+}
+
+bool store_fetch(struct c2s_journal *j, int64_t id, struct c2s_version **out, struct c2s_error *err)
+{
+    struct store *s = store_of(j);
+    store_forget_unused(s);
+    /* One snapshot for all reads: another shell may remove the version meanwhile. */
+    if (!db_begin_read(s->db, err))
+        return false;
+    return db_end(s->db, read_version(s, id, out, err), err);
+}
+
+bool store_each(struct c2s_journal *j, bool (*fn)(void *, const struct c2s_version_info *),
+                void *arg, struct c2s_error *err)
+{
+    struct statement q =
+        db_prepare(store_of(j)->db, "SELECT " INFO_COLUMNS " FROM version ORDER BY id");
+    bool has_row;
+    while (statement_row(&q, &has_row, err)) {
+        if (!has_row)
+            return true;
+        struct c2s_version_info info = info_from_row(&q);
+        if (!fn(arg, &info)) {
+            statement_finish(&q);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The nearest ancestor that is still there, for a head that is about to go. */
+static int64_t parent_of(struct db *db, int64_t id, struct c2s_error *err)
+{
+    struct statement q = db_prepare(db, "SELECT parent FROM version WHERE id = ?1");
+    bool has_row;
+    bind_integer(&q, 1, id);
+    if (!statement_row(&q, &has_row, err))
+        return 0;
+    int64_t parent = has_row ? column_integer(&q, 0) : 0;
+    statement_finish(&q);
+    return parent;
+}
+
+static bool contains(const int64_t *ids, int n, int64_t id)
+{
+    for (int i = 0; i < n; i++)
+        if (ids[i] == id)
+            return true;
+    return false;
+}
+
+/* Fails when something that stays needs version id. */
+static bool may_remove(struct db *db, int64_t id, const int64_t *ids, int n, struct c2s_error *err)
+{
+    bool has_row;
+    if (!store_require_version(db, id, err))
+        return false;
+    struct statement q = db_prepare(db, "SELECT name FROM tag WHERE version = ?1");
+    bind_integer(&q, 1, id);
+    if (!statement_row(&q, &has_row, err))
+        return false;
+    if (has_row)
+        c2s_fail(err, C2S_STATE, "v%lld has the tag '%s'; remove the tag first", (long long)id,
+                 text_of(&q, 0));
+    statement_finish(&q);
+    if (has_row)
+        return false;
+    q = db_prepare(db, "SELECT id FROM version WHERE parent = ?1");
+    bind_integer(&q, 1, id);
+    while (statement_row(&q, &has_row, err) && has_row)
+        if (!contains(ids, n, column_integer(&q, 0))) {
+            c2s_fail(err, C2S_STATE,
+                     "v%lld was made from v%lld; remove both, or keep both: rm --recursive v%lld",
+                     (long long)column_integer(&q, 0), (long long)id, (long long)id);
+            statement_finish(&q);
+            return false;
+        }
+    return err->code == C2S_OK;
+}
+
+static bool remove_all(struct db *db, const int64_t *ids, int n, struct c2s_error *err)
+{
+    int64_t head;
+    for (int i = 0; i < n; i++)
+        if (!may_remove(db, ids[i], ids, n, err))
+            return false;
+    if (!db_integer(db, "SELECT value FROM setting WHERE name = 'head'", &head, err))
+        return false;
+    while (head && contains(ids, n, head))
+        head = parent_of(db, head, err);
+    if (err->code != C2S_OK || !store_set(db, "head", head, err))
+        return false;
+    /* Parents have smaller ids than their children, but the list may be in any order. */
+    if (!db_run(db, "PRAGMA defer_foreign_keys = ON", err))
+        return false;
+    for (int i = 0; i < n; i++) {
+        struct statement q = db_prepare(db, "DELETE FROM version WHERE id = ?1");
+        bind_integer(&q, 1, ids[i]);
+        if (!statement_run(&q, err))
+            return false;
+    }
+    return true;
+}
+
+bool store_remove(struct c2s_journal *j, const int64_t *ids, int n, struct c2s_error *err)
+{
+    struct db *db = store_of(j)->db;
+    return db_begin_write(db, err) && db_end(db, remove_all(db, ids, n, err), err);
+}
