@@ -1,0 +1,117 @@
+/* help: made from the command table and the rule table, so that it cannot be out of date. */
+#include "args.h"
+#include "table.h"
+
+#include <c2s/finding.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool show_all(struct cmd_ctx *ctx, struct c2s_error *err)
+{
+    struct sheet *s = sheet_create("%s", "");
+    sheet_column(s, "group", "group", SHEET_LEFT);
+    sheet_column(s, "command", "command", SHEET_LEFT);
+    sheet_column(s, "summary", "what it does", SHEET_LEFT);
+    for (int g = 0; cmd_groups[g]; g++) {
+        for (int i = 0; cmd_table[i]; i++) {
+            if (strcmp(cmd_table[i]->group, cmd_groups[g]) != 0)
+                continue;
+            sheet_row(s, SHEET_PLAIN);
+            sheet_text(s, cmd_groups[g]);
+            sheet_text(s, cmd_table[i]->name);
+            sheet_text(s, cmd_table[i]->summary);
+        }
+    }
+    sheet_after(s, SHEET_PLAIN, "Any unique beginning of a name will do. # begins a comment.");
+    sheet_next(s, "Next: help COMMAND, or help RULE such as E014");
+    return cmd_show(ctx, s, err);
+}
+
+static void add_examples(struct sheet *s, const char *example)
+{
+    while (*example) {
+        size_t n = strcspn(example, "\n");
+        sheet_before(s, SHEET_PLAIN, "  %.*s", (int)n, example);
+        example += n + (example[n] == '\n');
+    }
+}
+
+static bool show_command(struct cmd_ctx *ctx, const struct cmd_entry *entry, struct c2s_error *err)
+{
+    char synopsis[400];
+    struct sheet *s = sheet_create("%s: %s", entry->name, entry->summary);
+    args_synopsis(entry, synopsis, sizeof synopsis);
+    sheet_before(s, SHEET_PLAIN, "form: %s", synopsis);
+    if (entry->alias)
+        sheet_before(s, SHEET_PLAIN, "also: %s", entry->alias);
+    if (entry->details)
+        sheet_before(s, SHEET_PLAIN, "%s", entry->details);
+    sheet_before(s, SHEET_PLAIN, "examples:");
+    add_examples(s, entry->example);
+    sheet_fact_text(s, "command", entry->name);
+    sheet_fact_text(s, "synopsis", synopsis);
+    sheet_fact_text(s, "summary", entry->summary);
+    sheet_fact_text(s, "group", entry->group);
+    sheet_fact_text(s, "example", entry->example);
+    sheet_rows_key(s, "arguments");
+    sheet_column(s, "name", "argument", SHEET_LEFT);
+    sheet_column(s, "help", "meaning", SHEET_LEFT);
+    for (const struct cmd_arg *arg = entry->args; arg->name; arg++) {
+        sheet_row(s, SHEET_PLAIN);
+        sheet_textf(s, "%s%s%s", arg->name, arg->value ? " " : "", arg->value ? arg->value : "");
+        sheet_text(s, arg->help);
+    }
+    if (entry->see)
+        sheet_next(s, "See also: %s", entry->see);
+    return cmd_show(ctx, s, err);
+}
+
+static bool show_rule(struct cmd_ctx *ctx, const struct c2s_rule_info *rule, struct c2s_error *err)
+{
+    struct sheet *s = sheet_create("%s: %s", rule->id, rule->title);
+    sheet_before(s, SHEET_PLAIN, "%s at level %s", c2s_severity_name(rule->severity),
+                 c2s_level_name(rule->level));
+    sheet_before(s, SHEET_PLAIN, "why: %s", rule->reason);
+    sheet_before(s, SHEET_PLAIN, "what to do: %s", rule->remedy);
+    sheet_before(s, SHEET_DIM, "source: %s", rule->source);
+    sheet_next(s, "Next: check");
+    sheet_fact_text(s, "rule", rule->id);
+    sheet_fact_text(s, "severity", c2s_severity_name(rule->severity));
+    sheet_fact_text(s, "level", c2s_level_name(rule->level));
+    sheet_fact_text(s, "title", rule->title);
+    sheet_fact_text(s, "reason", rule->reason);
+    sheet_fact_text(s, "remedy", rule->remedy);
+    sheet_fact_text(s, "source", rule->source);
+    return cmd_show(ctx, s, err);
+}
+
+static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
+{
+    const char *topic = cmd_text(a, "TOPIC");
+    if (!topic)
+        return show_all(ctx, err);
+    bool is_rule_id = isalpha((unsigned char)topic[0]) && isdigit((unsigned char)topic[1]);
+    const struct c2s_rule_info *rule = is_rule_id ? c2s_rule_find(topic) : NULL;
+    if (rule)
+        return show_rule(ctx, rule, err);
+    if (is_rule_id)
+        return c2s_fail(err, C2S_NOT_FOUND, "there is no rule %s; 'check' names those that apply",
+                        topic);
+    const struct cmd_entry *entry = cmd_find(topic, err);
+    return entry && show_command(ctx, entry, err);
+}
+
+const struct cmd_entry cmd_help = {
+    .name = "help",
+    .alias = "?",
+    .group = "shell",
+    .summary = "list the commands, explain one, or explain a rule of check",
+    .example = "help\nhelp quantize\nhelp E014",
+    .args = (const struct cmd_arg[]){{.name = "TOPIC",
+                                      .type = ARG_COMMAND,
+                                      .help = "a command, or a rule id that check printed"},
+                                     {0}},
+    .run = run,
+};

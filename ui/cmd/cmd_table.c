@@ -1,0 +1,13 @@
+/* The command table. */
+#include "table.h"
+
+#include <stddef.h>
+
+const struct cmd_entry *const cmd_table[] = {
+#define X(name) &cmd_##name,
+    CMD_ENTRIES(X)
+#undef X
+        NULL};
+
+const char *const cmd_groups[] = {"load",   "inspect", "quantize", "history",
+                                  "export", "shell",   NULL};

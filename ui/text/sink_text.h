@@ -1,0 +1,33 @@
+/* The sink that prints: tables for people, or JSON, CSV, Markdown for programs. */
+#ifndef UI_SINK_TEXT_H
+#define UI_SINK_TEXT_H
+
+#include "view/sink.h"
+
+#include <stdio.h>
+
+enum text_mode { TEXT_TABLE, TEXT_JSON, TEXT_CSV, TEXT_MARKDOWN, TEXT_MODE_COUNT };
+
+struct text_sink {
+    struct sink sink; /* first */
+    enum text_mode mode;
+    FILE *out, *messages; /* borrowed: results, failures */
+    bool has_color, messages_have_color;
+    bool is_quiet;    /* leaves out the "what to do next" line */
+    int width;        /* columns; 0 = 80 */
+    int pending;      /* private: blanks owed before the next text of the line */
+    int output_error; /* errno of the first failed write, or 0 */
+};
+
+/* Makes a sink in memory of the caller; the streams stay the caller's. */
+void text_sink_init(struct text_sink *t, FILE *out, FILE *messages);
+/* The names of the modes, ends with NULL: "table", "json", "csv", "md". */
+extern const char *const text_mode_names[];
+
+/* The four ways to print a sheet, one file each. */
+void text_print_table(struct text_sink *t, const struct sheet *s);
+bool text_print_json(struct text_sink *t, const struct sheet *s, struct c2s_error *err);
+void text_print_csv(struct text_sink *t, const struct sheet *s);
+void text_print_markdown(struct text_sink *t, const struct sheet *s);
+
+#endif
