@@ -71,6 +71,18 @@ void c2s_akida_net_destroy(struct c2s_akida_net *net); /* accepts NULL */
 bool c2s_akida_forward(const struct c2s_akida_net *net, const struct c2s_tensor *x, bool fast,
                        bool (*each)(void *arg, int layer, const struct c2s_tensor *y), void *arg,
                        struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
+/* The same for many batches: what is prepared for one is kept for the next. net is borrowed and must
+ * outlive the runner, which one thread at a time may use. Without each, memory grows with 64
+ * samples, not with the batch. Fails: SHAPE, RANGE (an input or potential out of range), NOMEM,
+ * CANCELLED (each returned false). */
+struct c2s_akida_runner;
+bool c2s_akida_runner_create(const struct c2s_akida_net *net, bool fast,
+                             struct c2s_akida_runner **out, struct c2s_error *err) C2S_MUST_CHECK;
+bool c2s_akida_runner_run(struct c2s_akida_runner *r, const struct c2s_tensor *x,
+                          bool (*each)(void *arg, int layer, const struct c2s_tensor *y), void *arg,
+                          struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_akida_runner_destroy(struct c2s_akida_runner *r); /* accepts NULL */
+
 /* (p - threshold) / act_step of the last layer, new float32 tensor; a copy when it has an
  * activation. */
 bool c2s_akida_rescale(const struct c2s_akida_net *net, const struct c2s_tensor *potentials,
