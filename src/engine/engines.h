@@ -18,8 +18,8 @@ bool engine_weights_init(struct engine_weights *w, const struct c2s_layer *l,
 void engine_weights_finish(struct engine_weights *w); /* accepts a zeroed one */
 
 /* Whether the float engines can compute m: every layer and function known, dimensions known and
- * positive, parameters there and of the shape their layer needs. Fails: UNSUPPORTED, SHAPE, naming
- * the layer. */
+ * positive, parameters there, finite and of the shape their layer needs. Fails: UNSUPPORTED, SHAPE,
+ * RANGE (NaN, infinity), naming the layer. */
 bool engine_check_float(const struct c2s_model *m, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* New float32 tensor [batch, output shape of l]. */

@@ -2,6 +2,7 @@
  * the weights it computes with. */
 #include "engine/engines.h"
 
+#include <math.h>
 #include <string.h>
 
 #include <c2s/json.h>
@@ -41,6 +42,20 @@ void engine_weights_finish(struct engine_weights *w)
     *w = (struct engine_weights){0};
 }
 
+static bool is_finite(const struct c2s_layer *l, enum c2s_role role, struct c2s_error *err)
+{
+    const struct c2s_tensor *t = l->params[role];
+    for (int64_t i = 0; i < c2s_tensor_count(t); i++)
+        if (!isfinite(c2s_f32(t)[i]))
+            return c2s_fail(err, C2S_RANGE,
+                            "the %s of layer '%s' (%s) holds %s at position %lld; train the model "
+                            "again or load another file",
+                            c2s_role_name(role), l->name, l->class_name,
+                            isnan(c2s_f32(t)[i]) ? "NaN" : "infinity", (long long)i);
+    return true;
+}
+
+/* The parameter is there, has that shape and holds numbers only. */
 static bool has_shape(const struct c2s_layer *l, enum c2s_role role, int rank, const int64_t *dims,
                       struct c2s_error *err)
 {
@@ -53,11 +68,12 @@ static bool has_shape(const struct c2s_layer *l, enum c2s_role role, int rank, c
     bool fits = t->dtype == C2S_F32 && t->rank == rank;
     for (int i = 0; fits && i < rank; i++)
         fits = t->dims[i] == dims[i];
-    return fits ? true
-                : c2s_fail(err, C2S_SHAPE, "the %s of layer '%s' (%s) is %s, it must be %s",
-                           c2s_role_name(role), l->name, l->class_name,
-                           c2s_shape_text(t->rank, t->dims, has, sizeof has),
-                           c2s_shape_text(rank, dims, wants, sizeof wants));
+    if (fits)
+        return is_finite(l, role, err);
+    return c2s_fail(err, C2S_SHAPE, "the %s of layer '%s' (%s) is %s, it must be %s",
+                    c2s_role_name(role), l->name, l->class_name,
+                    c2s_shape_text(t->rank, t->dims, has, sizeof has),
+                    c2s_shape_text(rank, dims, wants, sizeof wants));
 }
 
 static bool check_conv(const struct c2s_layer *l, int64_t channels, struct c2s_error *err)

@@ -43,7 +43,7 @@ struct c2s_engine {
 
 /* *out is new; m is borrowed and must outlive it, shapes inferred. options may be NULL.
  * Fails: NOT_FOUND (no such engine), UNSUPPORTED (a layer it cannot compute: names layer and class
- * in a sentence), SHAPE, NOMEM. */
+ * in a sentence), SHAPE, RANGE (NaN or infinite weights), NOMEM. */
 bool c2s_engine_create(const char *name, const struct c2s_model *m,
                        const struct c2s_engine_options *options, struct c2s_engine **out,
                        struct c2s_error *err) C2S_MUST_CHECK;

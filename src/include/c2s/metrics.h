@@ -8,14 +8,16 @@
 struct c2s_metrics {
     int64_t n, correct;
     double loss;    /* mean cross-entropy in nats; outputs that are no probabilities (the model ends
-                       without softmax) go through softmax first */
+                       without softmax, or the engine leaves it out) go through softmax first; a
+                       probability counts as at least 1e-7, as in Keras */
     double seconds; /* wall clock of the evaluation */
 };
 
 /* Runs the engine over the data in batches. predictions [n], if not NULL, gets the class of each
  * sample (the largest output, the lowest index on a tie). A model with one output unit predicts
- * class 1 when it is > 0.5. Fails: SHAPE (data does not fit the model: both shapes), and as the
- * engine does. */
+ * class 1 when it is > 0.5. Batches are as large as the engine was made for. Fails: SHAPE (data
+ * does not fit the model: both shapes), UNSUPPORTED (several inputs or outputs), RANGE (an output
+ * is NaN), CANCELLED, and as the engine does. */
 bool c2s_evaluate(struct c2s_engine *e, const struct c2s_dataset *d,
                   const struct c2s_progress *progress, struct c2s_metrics *out,
                   int32_t *predictions, struct c2s_error *err) C2S_MUST_CHECK;
