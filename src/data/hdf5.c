@@ -47,20 +47,6 @@ static bool load(struct h5_file *f, const char *name, struct data_array *a, stru
     return load_rows(f, path, is_bytes ? C2S_U8 : C2S_F32, a, err);
 }
 
-/* Groups are no candidates: their names are emptied. */
-static bool dataset_names(struct h5_file *f, struct h5_names *names, struct c2s_error *err)
-{
-    char path[256];
-    if (!h5_members(f, "/", names, err))
-        return false;
-    for (int i = 0; i < names->n; i++) {
-        snprintf(path, sizeof path, "/%s", names->items[i]);
-        if (!h5_is_dataset(f, path))
-            names->items[i][0] = '\0';
-    }
-    return true;
-}
-
 bool data_hdf5_open(const char *path, const char *split, bool wants_labels, struct data_source *out,
                     struct c2s_error *err)
 {
@@ -68,7 +54,7 @@ bool data_hdf5_open(const char *path, const char *split, bool wants_labels, stru
     struct h5_names names = {0};
     int x = -1, y = -1;
     out->format = "hdf5";
-    bool ok = h5_open(path, &f, err) && dataset_names(f, &names, err);
+    bool ok = h5_open(path, &f, err) && h5_members(f, "/", &names, err);
     if (ok && !data_names_pair(names.items, names.n, split, &x, wants_labels ? &y : NULL))
         ok = data_no_pair(err, split, names.items, names.n);
     ok = ok && load(f, names.items[x], &out->samples, err) &&

@@ -7,11 +7,15 @@
 struct c2s_histogram {
     double low, high; /* edges of the first and last bin; a value equal to high is in the last */
     int n_bins;
-    int64_t *counts;                               /* owned, [n_bins] */
-    int64_t below, above, n_nan, n_inf, n_zero, n; /* n counts all values, NaN and Inf included */
+    int64_t *counts; /* owned, [n_bins] */
+    /* Every value is in one bin, or in below, above, n_nan or n_inf: together they are n. */
+    int64_t below, above, n_nan, n_inf, n;
+    int64_t n_zero;                /* counted above as well */
     double min, max, mean, stddev; /* of the finite values; population standard deviation */
 };
 
+/* Fails: RANGE when n_bins < 1, low > high or an edge is no finite number; NOMEM. With low == high
+ * the values equal to it are in the first bin. */
 bool c2s_histogram_init(struct c2s_histogram *h, double low, double high, int n_bins,
                         struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_histogram_finish(struct c2s_histogram *h); /* accepts a zeroed one */
