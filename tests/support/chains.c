@@ -77,8 +77,8 @@ static void give(struct c2s_layer *l, enum c2s_role role, int rank, const int64_
         return;
     struct c2s_tensor *t = c2s_tensor_create(C2S_F32, rank, dims, &err);
     assert_non_null(t);
-    bool is_kernel = role == C2S_KERNEL || role == C2S_DEPTHWISE_KERNEL ||
-                     role == C2S_POINTWISE_KERNEL;
+    bool is_kernel =
+        role == C2S_KERNEL || role == C2S_DEPTHWISE_KERNEL || role == C2S_POINTWISE_KERNEL;
     for (int64_t i = 0; i < c2s_tensor_count(t); i++)
         if (is_kernel)
             c2s_f32(t)[i] = (float)(i * 7 % 23 - 11) / 23.0f + 0.01f;
@@ -100,8 +100,7 @@ static void give_params(struct c2s_layer *l, const struct c2s_layer *in)
     case C2S_OP_SEPARABLE_CONV2D:
         give(l, C2S_DEPTHWISE_KERNEL, 4,
              (int64_t[]){kernel[0], kernel[1], ci, l->attr.conv.depth_multiplier});
-        give(l, C2S_POINTWISE_KERNEL, 4,
-             (int64_t[]){1, 1, ci * l->attr.conv.depth_multiplier, co});
+        give(l, C2S_POINTWISE_KERNEL, 4, (int64_t[]){1, 1, ci * l->attr.conv.depth_multiplier, co});
         give(l, C2S_BIAS, 1, &co);
         break;
     case C2S_OP_DENSE:

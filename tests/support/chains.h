@@ -11,7 +11,7 @@ struct c2s_layer *chain_add(struct c2s_model *m, enum c2s_op op, const char *nam
 struct c2s_layer *chain_conv(struct c2s_model *m, const char *name, int filters, int kernel);
 struct c2s_layer *chain_separable(struct c2s_model *m, const char *name, int filters, int kernel);
 struct c2s_layer *chain_dense(struct c2s_model *m, const char *name, int units);
-struct c2s_layer *chain_relu(struct c2s_model *m, const char *name); /* max_value 6 */
+struct c2s_layer *chain_relu(struct c2s_model *m, const char *name);               /* max_value 6 */
 struct c2s_layer *chain_max_pool(struct c2s_model *m, const char *name, int size); /* 'same' */
 /* Makes the last layer the output, infers shapes and gives every layer the parameters it lacks:
  * kernels of small numbers other than 0, gammas and variances 1, the rest 0. */

@@ -43,14 +43,19 @@ static void an_image_model_starts_with_an_input_convolution(void **state)
     chain_dense(m, "dense", 10);
     chain_add(m, C2S_OP_SOFTMAX, "softmax");
     chain_finish(m);
-    static const struct expected rows[] = {
-        {"in", -1, "input"},        {"scale", 0, "input scaling"},
-        {"conv", 0, "InputConvolutional"}, {"pool", 0, "max 2x2"},
-        {"bn", 0, "folded"},        {"relu", 0, "activation"},
-        {"sep", 1, "SeparableConvolutional"}, {"gap", 1, "global average"},
-        {"relu_1", 1, "activation"}, {"drop", -1, "dropped"},
-        {"flat", 2, "in front"},    {"dense", 2, "FullyConnected"},
-        {"softmax", -1, "dropped"}};
+    static const struct expected rows[] = {{"in", -1, "input"},
+                                           {"scale", 0, "input scaling"},
+                                           {"conv", 0, "InputConvolutional"},
+                                           {"pool", 0, "max 2x2"},
+                                           {"bn", 0, "folded"},
+                                           {"relu", 0, "activation"},
+                                           {"sep", 1, "SeparableConvolutional"},
+                                           {"gap", 1, "global average"},
+                                           {"relu_1", 1, "activation"},
+                                           {"drop", -1, "dropped"},
+                                           {"flat", 2, "in front"},
+                                           {"dense", 2, "FullyConnected"},
+                                           {"softmax", -1, "dropped"}};
     assert_map(m, false, rows, 13);
 }
 

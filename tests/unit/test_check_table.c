@@ -55,9 +55,10 @@ static void remedies_are_actions(void **state)
 {
     (void)state;
     static const char *const verbs[] = {
-        "Add",    "Append", "Apply", "Build", "Compare", "Follow", "Give",      "Go",   "Insert",
-        "Keep",   "Leave",  "Make",  "Move",  "Place",   "Pool",   "Prune",     "Put",  "Quantize",
-        "Rebuild", "Remove", "Replace", "Retrain", "Run:", "Set", "Start", "Transpose", "Use"};
+        "Add",     "Append", "Apply", "Build",    "Compare",   "Follow", "Give",
+        "Go",      "Insert", "Keep",  "Leave",    "Make",      "Move",   "Place",
+        "Pool",    "Prune",  "Put",   "Quantize", "Rebuild",   "Remove", "Replace",
+        "Retrain", "Run:",   "Set",   "Start",    "Transpose", "Use"};
     for (const struct c2s_rule_info *r = c2s_rules(); r->id; r++) {
         size_t n = strcspn(r->remedy, " "), i = 0;
         const size_t n_verbs = sizeof verbs / sizeof verbs[0];
@@ -83,8 +84,10 @@ static void rules_are_found_in_any_case(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_are_unique_and_sorted), cmocka_unit_test(letter_is_severity),
-        cmocka_unit_test(texts_are_whole),           cmocka_unit_test(remedies_are_actions),
+        cmocka_unit_test(ids_are_unique_and_sorted),
+        cmocka_unit_test(letter_is_severity),
+        cmocka_unit_test(texts_are_whole),
+        cmocka_unit_test(remedies_are_actions),
         cmocka_unit_test(rules_are_found_in_any_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
