@@ -1,0 +1,151 @@
+/* Rewrite: batch normalization behind a neural layer becomes part of its kernel and bias. float32
+ * in cnn2snn's order of operations, since integer weights follow from these numbers to the bit. */
+#include <c2s/quantize.h>
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "quant/rewrite.h"
+
+/* A parameter of one value per channel; what Keras leaves out (center, scale) has a constant. */
+static float value_or(const struct c2s_tensor *t, int64_t channel, float fallback)
+{
+    return t ? c2s_f32(t)[channel] : fallback;
+}
+
+static enum c2s_role folded_role(const struct c2s_layer *l)
+{
+    if (l->op == C2S_OP_DEPTHWISE_CONV2D)
+        return C2S_DEPTHWISE_KERNEL;
+    return l->op == C2S_OP_SEPARABLE_CONV2D ? C2S_POINTWISE_KERNEL : C2S_KERNEL;
+}
+
+static bool has_inlined_activation(const struct c2s_layer *l)
+{
+    return (l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function) !=
+           C2S_FN_LINEAR;
+}
+
+/* Output channels: the last axis, for depthwise kernels KH,KW,C,M the last two. */
+static int64_t count_channels(const struct c2s_layer *l)
+{
+    const struct c2s_tensor *kernel = l->params[folded_role(l)];
+    int64_t n = kernel ? kernel->dims[kernel->rank - 1] : 0;
+    return l->op == C2S_OP_DEPTHWISE_CONV2D && kernel ? n * kernel->dims[kernel->rank - 2] : n;
+}
+
+static bool may_fold(const struct c2s_model *m, const struct c2s_layer *l,
+                     const struct c2s_layer *bn, struct c2s_error *err)
+{
+    static const enum c2s_role roles[] = {C2S_GAMMA, C2S_BETA, C2S_MOVING_MEAN,
+                                          C2S_MOVING_VARIANCE};
+    int64_t channels = count_channels(l);
+    for (int i = 0; i < 4; i++) {
+        const struct c2s_tensor *t = bn->params[roles[i]];
+        bool is_optional = roles[i] == C2S_GAMMA || roles[i] == C2S_BETA;
+        if (t ? c2s_tensor_count(t) != channels : !is_optional)
+            return c2s_fail(err, C2S_SHAPE,
+                            "batch normalization '%s' has no %s for the %lld channels of '%s'",
+                            bn->name, c2s_role_name(roles[i]), (long long)channels, l->name);
+    }
+    enum c2s_quantizer_id id = l->quantizer.id;
+    if (id == C2S_QUANTIZER_MAX || id == C2S_QUANTIZER_STD || id == C2S_QUANTIZER_TRAINABLE_STD)
+        return c2s_fail(err, C2S_UNSUPPORTED,
+                        "batch normalization '%s' cannot be folded into '%s', whose weights share "
+                        "one scale; quantize from the float model, or keep batch normalization",
+                        bn->name, l->name);
+    return quant_is_last_axis(m, bn, err);
+}
+
+/* k = gamma / sqrt(variance + epsilon), one per channel; NULL on failure. */
+static struct c2s_tensor *channel_factors(const struct c2s_layer *l, const struct c2s_layer *bn,
+                                          bool allow_zero_gamma, struct c2s_error *err)
+{
+    int64_t channels = count_channels(l), n_zero = 0;
+    struct c2s_tensor *factors = c2s_tensor_create(C2S_F32, 1, &channels, err);
+    for (int64_t c = 0; factors && c < channels; c++) {
+        float variance = c2s_f32(bn->params[C2S_MOVING_VARIANCE])[c];
+        float k = value_or(bn->params[C2S_GAMMA], c, 1.0f) /
+                  sqrtf(variance + bn->attr.batch_norm.epsilon);
+        n_zero += k == 0;
+        c2s_f32(factors)[c] = k;
+    }
+    if (factors && n_zero > 0 && !allow_zero_gamma) {
+        c2s_fail(
+            err, C2S_UNSUPPORTED,
+            "batch normalization '%s' has %lld gammas of 0, which would leave channels of '%s' "
+            "without weights; remove these channels or train again",
+            bn->name, (long long)n_zero, l->name);
+        c2s_tensor_unref(factors);
+        return NULL;
+    }
+    return factors;
+}
+
+static bool fold_into(struct c2s_layer *l, const struct c2s_layer *bn,
+                      const struct c2s_tensor *factors, struct c2s_error *err)
+{
+    int64_t channels = factors->dims[0];
+    const float *k = c2s_f32(factors);
+    const struct c2s_tensor *mean = bn->params[C2S_MOVING_MEAN];
+    struct c2s_tensor *kernel = c2s_tensor_clone(l->params[folded_role(l)], err);
+    struct c2s_tensor *bias = c2s_tensor_create(C2S_F32, 1, &channels, err);
+    if (!kernel || !bias) {
+        c2s_tensor_unref(kernel);
+        c2s_tensor_unref(bias);
+        return false;
+    }
+    int64_t n = c2s_tensor_count(kernel);
+    for (int64_t i = 0; i < n; i += channels)
+        for (int64_t c = 0; c < channels; c++)
+            c2s_f32(kernel)[i + c] *= k[c];
+    for (int64_t c = 0; c < channels; c++)
+        c2s_f32(bias)[c] = value_or(bn->params[C2S_BETA], c, 0.0f) +
+                           (value_or(l->params[C2S_BIAS], c, 0.0f) - c2s_f32(mean)[c]) * k[c];
+    c2s_layer_set_param(l, folded_role(l), kernel);
+    c2s_layer_set_param(l, C2S_BIAS, bias);
+    if (l->op == C2S_OP_DENSE)
+        l->attr.dense.use_bias = true;
+    else
+        l->attr.conv.use_bias = true;
+    return true;
+}
+
+/* The neural layer that the batch normalization at `index` can be folded into, or NULL. */
+static struct c2s_layer *foldable(const struct c2s_model *m, int index)
+{
+    int before = m->layers[index]->op == C2S_OP_BATCH_NORM ? quant_only_input(m, index) : -1;
+    struct c2s_layer *l = before >= 0 ? m->layers[before] : NULL;
+    if (!l || !c2s_layer_is_neural(l) || has_inlined_activation(l))
+        return NULL;
+    /* One scale for all channels: only cnn2snn 1.8 has this layer, and it does not fold it. */
+    return l->op == C2S_OP_DEPTHWISE_CONV2D && c2s_layer_is_quantized(l) ? NULL : l;
+}
+
+bool quant_fold(struct c2s_model *m, bool allow_zero_gamma, int *n, struct c2s_error *err)
+{
+    int n_folded = 0;
+    for (int i = 0; i < m->n_layers; i++) {
+        const struct c2s_layer *bn = m->layers[i];
+        struct c2s_layer *l = foldable(m, i);
+        if (!l)
+            continue;
+        if (!may_fold(m, l, bn, err))
+            return false;
+        struct c2s_tensor *factors = channel_factors(l, bn, allow_zero_gamma, err);
+        bool ok = factors && fold_into(l, bn, factors, err) && c2s_model_remove(m, i, err);
+        c2s_tensor_unref(factors);
+        if (!ok)
+            return false;
+        i--;
+        n_folded++;
+    }
+    if (n)
+        *n = n_folded;
+    return n_folded == 0 || c2s_model_infer_shapes(m, err);
+}
+
+bool c2s_model_fold_batch_norm(struct c2s_model *m, int *n, struct c2s_error *err)
+{
+    return quant_fold(m, false, n, err);
+}

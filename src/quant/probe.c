@@ -1,0 +1,147 @@
+/* Runs two models that should compute the same on one random batch and measures how far their
+ * outputs are apart. */
+#include <math.h>
+#include <string.h>
+
+#include <c2s/engine.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "quant/rewrite.h"
+
+enum { probe_batch = 2, probe_size = 16 /* of an input axis the model leaves open */ };
+
+/* Rounding steps and saturation hide or enlarge a difference: both models do without. */
+static void make_linear(struct c2s_model *m, int index)
+{
+    struct c2s_layer *l = m->layers[index];
+    l->quantizer.id = l->quantizer_dw.id = C2S_QUANTIZER_NONE;
+    if (c2s_layer_is_quantized_activation(l)) {
+        l->op = C2S_OP_RELU;
+        l->attr.relu = (struct c2s_relu_attr){.max_value = INFINITY};
+    }
+    if (quant_is_output(m, index) && (l->op == C2S_OP_SOFTMAX || l->op == C2S_OP_ACTIVATION)) {
+        l->op = C2S_OP_ACTIVATION;
+        l->attr.activation.function = C2S_FN_LINEAR;
+    }
+    if (quant_is_output(m, index) && l->op == C2S_OP_DENSE)
+        l->attr.dense.function = C2S_FN_LINEAR;
+}
+
+static struct c2s_model *linear_twin(const struct c2s_model *m, struct c2s_error *err)
+{
+    struct c2s_model *twin = c2s_model_clone(m, err);
+    for (int i = 0; twin && i < twin->n_layers; i++) {
+        struct c2s_layer *l = twin->layers[i];
+        for (int d = 0; l->op == C2S_OP_INPUT && d < l->rank; d++)
+            l->dims[d] = l->dims[d] < 0 ? probe_size : l->dims[d];
+        make_linear(twin, i);
+    }
+    return twin;
+}
+
+/* Raw pixels when the model itself scales them down. */
+static float input_amplitude(const struct c2s_model *m, int input)
+{
+    int reader = 0;
+    if (c2s_model_n_readers(m, input, &reader) == 0 || m->layers[reader]->op != C2S_OP_RESCALING)
+        return 1;
+    float scale = fabsf(m->layers[reader]->attr.rescaling.scale);
+    return scale > 0 && scale < 1 ? 1 / scale : 1;
+}
+
+static void drop_tensors(struct c2s_tensor **list, int n)
+{
+    for (int i = 0; list && i < n; i++)
+        c2s_tensor_unref(list[i]);
+    c2s_free(list);
+}
+
+static struct c2s_tensor **random_inputs(const struct c2s_model *m, struct c2s_error *err)
+{
+    struct c2s_rng rng;
+    c2s_rng_seed(&rng, 1);
+    struct c2s_tensor **list = c2s_calloc((size_t)m->n_inputs, sizeof *list);
+    if (!list)
+        c2s_fail_nomem(err);
+    for (int i = 0; list && i < m->n_inputs; i++) {
+        const struct c2s_layer *input = m->layers[m->inputs[i]];
+        int64_t dims[C2S_MAX_RANK] = {probe_batch};
+        memcpy(dims + 1, input->dims, sizeof *dims * (size_t)input->rank);
+        list[i] = c2s_tensor_create(C2S_F32, input->rank + 1, dims, err);
+        if (!list[i]) {
+            drop_tensors(list, m->n_inputs);
+            return NULL;
+        }
+        float amplitude = input_amplitude(m, m->inputs[i]);
+        int64_t n = c2s_tensor_count(list[i]);
+        for (int64_t k = 0; k < n; k++)
+            c2s_f32(list[i])[k] = amplitude * (float)(2 * c2s_rng_unit(&rng) - 1);
+    }
+    return list;
+}
+
+/* The fast engine where it can, the naive one where it cannot. */
+static bool compute(const struct c2s_model *m, struct c2s_tensor **inputs,
+                    struct c2s_tensor **outputs, struct c2s_error *err)
+{
+    static const char *const names[] = {"dnnl", "ref"};
+    struct c2s_engine *engine = NULL;
+    for (int i = 0; i < 2 && !engine; i++) {
+        *err = (struct c2s_error){0};
+        if (!c2s_engine_create(names[i], m, &(struct c2s_engine_options){.max_batch = probe_batch},
+                               &engine, err))
+            engine = NULL;
+    }
+    bool ok = engine &&
+              c2s_engine_run(engine, (const struct c2s_tensor *const *)inputs, outputs, NULL, err);
+    c2s_engine_destroy(engine);
+    return ok;
+}
+
+static double relative_difference(struct c2s_tensor *const *a, struct c2s_tensor *const *b, int n)
+{
+    double largest = 0, difference = 0;
+    for (int i = 0; i < n; i++) {
+        int64_t count = c2s_tensor_count(a[i]);
+        for (int64_t k = 0; k < count; k++) {
+            double x = (double)c2s_f32(a[i])[k], distance = fabs(x - (double)c2s_f32(b[i])[k]);
+            largest = fmax(largest, fabs(x));
+            difference = fmax(difference, isnan(distance) ? INFINITY : distance);
+        }
+    }
+    return difference == 0 ? 0 : difference / largest;
+}
+
+static bool measure(const struct c2s_model *a, const struct c2s_model *b, double *difference,
+                    struct c2s_error *err)
+{
+    int n = a->n_outputs;
+    struct c2s_tensor **inputs = random_inputs(a, err), **x = NULL, **y = NULL;
+    x = c2s_calloc((size_t)n, sizeof *x);
+    y = c2s_calloc((size_t)n, sizeof *y);
+    bool ok = inputs && ((x && y) || c2s_fail_nomem(err)) && compute(a, inputs, x, err) &&
+              compute(b, inputs, y, err);
+    if (ok)
+        *difference = relative_difference(x, y, n);
+    drop_tensors(inputs, a->n_inputs);
+    drop_tensors(x, n);
+    drop_tensors(y, n);
+    return ok;
+}
+
+bool quant_difference(const struct c2s_model *a, const struct c2s_model *b, double *difference,
+                      struct c2s_error *err)
+{
+    struct c2s_error own = {0};
+    struct c2s_model *x = linear_twin(a, &own), *y = x ? linear_twin(b, &own) : NULL;
+    bool ok = x && y && c2s_model_infer_shapes(x, &own) && c2s_model_infer_shapes(y, &own) &&
+              measure(x, y, difference, &own);
+    c2s_model_destroy(x);
+    c2s_model_destroy(y);
+    if (ok)
+        return true;
+    *difference = NAN;
+    bool is_about_layers = own.code == C2S_UNSUPPORTED || own.code == C2S_SHAPE;
+    return is_about_layers || c2s_fail(err, own.code, "%s", own.text);
+}
