@@ -1,36 +1,23 @@
-/* Chains of layers for tests: built layer by layer with random parameters, computed by the naive
- * engine, compared. Everything fails the running test when it cannot. */
+/* Small models built by hand, layer behind layer. */
 #ifndef TESTS_CHAINS_H
 #define TESTS_CHAINS_H
 
-#include <c2s/quantize.h>
+#include <c2s/model.h>
 
-void chain_seed(uint64_t value);
-float chain_random(float low, float high);
-int chain_random_int(int n); /* 0..n-1 */
-
-/* A chain: start, add.. (each returns the new last layer, borrowed), end. Neural layers: 3x3, same
- * padding. Pool: max, 2x2, stride 2, same padding. Names are the caller's, kept by copy. */
-struct c2s_model *chain_start(int rank, int64_t h, int64_t w, int64_t c); /* new */
+/* New model with an input "in" of that shape; width and height 0 make it a vector. */
+struct c2s_model *chain_create(int height, int width, int channels);
+/* Appends a layer that reads the last one; borrowed, so that attributes can be set. */
 struct c2s_layer *chain_add(struct c2s_model *m, enum c2s_op op, const char *name);
-struct c2s_layer *chain_add_conv(struct c2s_model *m, enum c2s_op op, const char *name, int filters,
-                                 bool use_bias);
-struct c2s_layer *chain_add_dense(struct c2s_model *m, const char *name, int units, bool use_bias);
-struct c2s_layer *chain_add_norm(struct c2s_model *m, const char *name, bool scale, bool center);
-struct c2s_layer *chain_add_pool(struct c2s_model *m, const char *name);
-struct c2s_model *chain_end(struct c2s_model *m); /* its argument */
-/* conv - bn - relu (max 6) - sep - pool - bn_1 - relu_1 - flatten - dense; new. */
-struct c2s_model *chain_usual(void);
+struct c2s_layer *chain_conv(struct c2s_model *m, const char *name, int filters, int kernel);
+struct c2s_layer *chain_separable(struct c2s_model *m, const char *name, int filters, int kernel);
+struct c2s_layer *chain_dense(struct c2s_model *m, const char *name, int units);
+struct c2s_layer *chain_relu(struct c2s_model *m, const char *name);               /* max_value 6 */
+struct c2s_layer *chain_max_pool(struct c2s_model *m, const char *name, int size); /* 'same' */
+/* Makes the last layer the output, infers shapes and gives every layer the parameters it lacks:
+ * kernels of small numbers other than 0, gammas and variances 1, the rest 0. */
+void chain_finish(struct c2s_model *m);
 
-struct c2s_layer *chain_layer(const struct c2s_model *m, const char *name); /* borrowed */
-int chain_count_op(const struct c2s_model *m, enum c2s_op op);
-/* Outputs on a fixed random batch differ by at most 1e-5 of the largest one. */
-void assert_same_function(const struct c2s_model *a, const struct c2s_model *b);
-
-/* c2s_quantize that must succeed (new), or fail with that code and that part of its sentence. */
-struct c2s_model *chain_quantized(const struct c2s_model *m, const struct c2s_quantize_plan *plan,
-                                  struct c2s_quantize_report *report);
-void assert_refused(const struct c2s_model *m, const struct c2s_quantize_plan *plan,
-                    enum c2s_code code, const char *part);
+/* A quantizer of that many bits on every kernel of l. */
+void chain_quantize(struct c2s_layer *l, int bits);
 
 #endif

@@ -1,6 +1,6 @@
 /* Quantization plans on a small net: who gets which bits, in which order, what is refused. The
  * numbers of the toolkit are compared in tests/oracle. */
-#include "chains.h"
+#include "series.h"
 #include "support.h"
 
 #include <math.h>
@@ -13,15 +13,15 @@ static const struct c2s_quantize_plan fold_only = {C2S_RULE_22, 0, 0, -1, NULL, 
 static void every_layer_gets_its_quantizer(void **state)
 {
     (void)state;
-    struct c2s_model *m = chain_usual();
+    struct c2s_model *m = series_usual();
     struct c2s_quantize_report report = {0};
-    struct c2s_model *q = chain_quantized(m, &plan_448, &report);
+    struct c2s_model *q = series_quantized(m, &plan_448, &report);
     assert_int_equal(report.n_swapped, 1);
     assert_int_equal(report.n_folded, 2);
     assert_int_equal(report.n_weights, 3);
     assert_int_equal(report.n_activations, 2);
     assert_int_equal(q->dialect, C2S_DIALECT_CNN2SNN_22);
-    const struct c2s_layer *conv = chain_layer(q, "conv"), *sep = chain_layer(q, "sep");
+    const struct c2s_layer *conv = series_layer(q, "conv"), *sep = series_layer(q, "sep");
     assert_string_equal(conv->class_name, "QuantizedConv2D");
     assert_int_equal(conv->quantizer.id, C2S_QUANTIZER_MAX_PER_AXIS);
     assert_int_equal(conv->quantizer.bitwidth, 8);
@@ -31,16 +31,16 @@ static void every_layer_gets_its_quantizer(void **state)
     assert_int_equal(sep->quantizer_dw.id, C2S_QUANTIZER_MAX);
     assert_int_equal(sep->quantizer_dw.bitwidth, 4);
     assert_true(sep->attr.conv.use_bias && sep->params[C2S_BIAS]);
-    assert_string_equal(chain_layer(q, "dense")->class_name, "QuantizedDense");
-    const struct c2s_layer *relu = chain_layer(q, "relu"), *relu_1 = chain_layer(q, "relu_1");
+    assert_string_equal(series_layer(q, "dense")->class_name, "QuantizedDense");
+    const struct c2s_layer *relu = series_layer(q, "relu"), *relu_1 = series_layer(q, "relu_1");
     assert_int_equal(relu->op, C2S_OP_QUANTIZED_RELU);
     assert_string_equal(relu->class_name, "QuantizedReLU");
     assert_true(relu->attr.quantized_relu.max_value == 6);
     assert_true(relu_1->attr.quantized_relu.max_value == 15); /* 2^4 - 1 */
     /* The original is as it was. */
-    assert_int_equal(chain_count_op(m, C2S_OP_BATCH_NORM), 2);
-    assert_int_equal(chain_layer(m, "conv")->quantizer.id, C2S_QUANTIZER_NONE);
-    assert_null(chain_layer(m, "sep")->params[C2S_BIAS]);
+    assert_int_equal(series_count_op(m, C2S_OP_BATCH_NORM), 2);
+    assert_int_equal(series_layer(m, "conv")->quantizer.id, C2S_QUANTIZER_NONE);
+    assert_null(series_layer(m, "sep")->params[C2S_BIAS]);
     c2s_model_destroy(q);
     c2s_model_destroy(m);
 }
@@ -48,23 +48,23 @@ static void every_layer_gets_its_quantizer(void **state)
 static void rule_18_has_its_own_activation_and_no_limit(void **state)
 {
     (void)state;
-    struct c2s_model *m = chain_usual();
-    chain_layer(m, "relu_1")->attr.relu.threshold = 0.5f;
+    struct c2s_model *m = series_usual();
+    series_layer(m, "relu_1")->attr.relu.threshold = 0.5f;
     struct c2s_quantize_plan plan = plan_448;
-    struct c2s_model *q22 = chain_quantized(m, &plan, NULL);
-    assert_int_equal(chain_layer(q22, "relu_1")->op, C2S_OP_RELU); /* 2.2 skips a shifted ReLU */
+    struct c2s_model *q22 = series_quantized(m, &plan, NULL);
+    assert_int_equal(series_layer(q22, "relu_1")->op, C2S_OP_RELU); /* 2.2 skips a shifted ReLU */
     plan.rule = C2S_RULE_18;
-    struct c2s_model *q18 = chain_quantized(m, &plan, NULL);
+    struct c2s_model *q18 = series_quantized(m, &plan, NULL);
     assert_int_equal(q18->dialect, C2S_DIALECT_CNN2SNN_18);
-    assert_int_equal(chain_layer(q18, "relu")->op, C2S_OP_DISCRETE_RELU);
-    assert_string_equal(chain_layer(q18, "relu_1")->class_name, "ActivationDiscreteRelu");
-    assert_false(chain_layer(q18, "dense")->quantizer.is_limited);
+    assert_int_equal(series_layer(q18, "relu")->op, C2S_OP_DISCRETE_RELU);
+    assert_string_equal(series_layer(q18, "relu_1")->class_name, "ActivationDiscreteRelu");
+    assert_false(series_layer(q18, "dense")->quantizer.is_limited);
     plan = (struct c2s_quantize_plan){C2S_RULE_22, 0, 2, -1, NULL, false};
-    struct c2s_model *again = chain_quantized(q18, &plan, NULL);
+    struct c2s_model *again = series_quantized(q18, &plan, NULL);
     /* 2.2 keeps the range of 6 of the discrete ReLU. */
-    assert_int_equal(chain_layer(again, "relu")->attr.quantized_relu.kind, C2S_RELU_RANGED);
-    assert_true(fabsf(chain_layer(again, "relu")->attr.quantized_relu.max_value - 6) < 1e-6f);
-    assert_int_equal(c2s_layer_weight_bits(chain_layer(again, "dense")), 4);
+    assert_int_equal(series_layer(again, "relu")->attr.quantized_relu.kind, C2S_RELU_RANGED);
+    assert_true(fabsf(series_layer(again, "relu")->attr.quantized_relu.max_value - 6) < 1e-6f);
+    assert_int_equal(c2s_layer_weight_bits(series_layer(again, "dense")), 4);
     c2s_model_destroy(again);
     c2s_model_destroy(q18);
     c2s_model_destroy(q22);
@@ -96,15 +96,15 @@ static void steps_in_any_order_equal_one_step(void **state)
     (void)state;
     struct c2s_quantize_plan activations = {C2S_RULE_22, 0, 4, -1, NULL, false};
     struct c2s_quantize_plan weights = {C2S_RULE_22, 4, 0, 8, NULL, false};
-    struct c2s_model *m = chain_usual(), *both = chain_quantized(m, &plan_448, NULL);
+    struct c2s_model *m = series_usual(), *both = series_quantized(m, &plan_448, NULL);
     for (int i = 0; i < 2; i++) {
         struct c2s_quantize_report report = {0};
-        struct c2s_model *first = chain_quantized(m, i ? &weights : &activations, NULL);
-        struct c2s_model *second = chain_quantized(first, i ? &activations : &weights, &report);
+        struct c2s_model *first = series_quantized(m, i ? &weights : &activations, NULL);
+        struct c2s_model *second = series_quantized(first, i ? &activations : &weights, &report);
         assert_int_equal(report.n_weights, i ? 0 : 3);
         assert_int_equal(report.n_activations, i ? 2 : 0);
         assert_same_model(both, second);
-        struct c2s_model *full = chain_quantized(first, &plan_448, NULL);
+        struct c2s_model *full = series_quantized(first, &plan_448, NULL);
         assert_same_model(both, full);
         c2s_model_destroy(full);
         c2s_model_destroy(second);
@@ -117,24 +117,24 @@ static void steps_in_any_order_equal_one_step(void **state)
 static void quantizing_again_changes_only_bits(void **state)
 {
     (void)state;
-    struct c2s_model *m = chain_usual(), *q = chain_quantized(m, &plan_448, NULL);
+    struct c2s_model *m = series_usual(), *q = series_quantized(m, &plan_448, NULL);
     struct c2s_quantize_plan plan = {C2S_RULE_22, 2, 2, -1, NULL, false};
     struct c2s_quantize_report report = {0};
-    struct c2s_model *again = chain_quantized(q, &plan, &report);
+    struct c2s_model *again = series_quantized(q, &plan, &report);
     assert_int_equal(report.n_weights, 3);
     assert_int_equal(report.n_activations, 2);
-    assert_int_equal(chain_layer(again, "conv")->quantizer.bitwidth, 2);
-    assert_int_equal(chain_layer(again, "sep")->quantizer_dw.bitwidth, 2);
-    assert_true(chain_layer(again, "relu_1")->attr.quantized_relu.max_value == 15);
-    assert_ptr_equal(chain_layer(again, "conv")->params[C2S_KERNEL],
-                     chain_layer(q, "conv")->params[C2S_KERNEL]);
+    assert_int_equal(series_layer(again, "conv")->quantizer.bitwidth, 2);
+    assert_int_equal(series_layer(again, "sep")->quantizer_dw.bitwidth, 2);
+    assert_true(series_layer(again, "relu_1")->attr.quantized_relu.max_value == 15);
+    assert_ptr_equal(series_layer(again, "conv")->params[C2S_KERNEL],
+                     series_layer(q, "conv")->params[C2S_KERNEL]);
     c2s_model_destroy(again);
     plan.input_weight_quantization = 0;
     assert_refused(q, &plan, C2S_RANGE, "'conv' is quantized already");
     plan = (struct c2s_quantize_plan){C2S_RULE_22, 0, 0, 4, NULL, false};
-    again = chain_quantized(q, &plan, &report);
+    again = series_quantized(q, &plan, &report);
     assert_int_equal(report.n_weights, 1);
-    assert_int_equal(chain_layer(again, "conv")->quantizer.bitwidth, 4);
+    assert_int_equal(series_layer(again, "conv")->quantizer.bitwidth, 4);
     c2s_model_destroy(again);
     c2s_model_destroy(q);
     c2s_model_destroy(m);
@@ -143,18 +143,18 @@ static void quantizing_again_changes_only_bits(void **state)
 static void patterns_choose_layers(void **state)
 {
     (void)state;
-    struct c2s_model *m = chain_usual();
+    struct c2s_model *m = series_usual();
     struct c2s_quantize_plan plan = plan_448;
     plan.layers = "sep,relu_*";
-    struct c2s_model *q = chain_quantized(m, &plan, NULL);
-    assert_int_equal(c2s_layer_weight_bits(chain_layer(q, "conv")), 0);
-    assert_int_equal(c2s_layer_weight_bits(chain_layer(q, "sep")), 4);
-    assert_int_equal(chain_layer(q, "relu")->op, C2S_OP_RELU);
-    assert_int_equal(c2s_layer_activation_bits(chain_layer(q, "relu_1")), 4);
+    struct c2s_model *q = series_quantized(m, &plan, NULL);
+    assert_int_equal(c2s_layer_weight_bits(series_layer(q, "conv")), 0);
+    assert_int_equal(c2s_layer_weight_bits(series_layer(q, "sep")), 4);
+    assert_int_equal(series_layer(q, "relu")->op, C2S_OP_RELU);
+    assert_int_equal(c2s_layer_activation_bits(series_layer(q, "relu_1")), 4);
     c2s_model_destroy(q);
     plan.layers = "conv*"; /* the first layer keeps its own bits */
-    q = chain_quantized(m, &plan, NULL);
-    assert_int_equal(c2s_layer_weight_bits(chain_layer(q, "conv")), 8);
+    q = series_quantized(m, &plan, NULL);
+    assert_int_equal(c2s_layer_weight_bits(series_layer(q, "conv")), 8);
     c2s_model_destroy(q);
     plan.layers = "nothing*";
     assert_refused(m, &plan, C2S_NOT_FOUND, "'nothing*' names no layer");
@@ -171,7 +171,7 @@ static bool say_no(void *arg, const struct c2s_progress_event *event)
 static void bad_plans_and_models_are_refused(void **state)
 {
     (void)state;
-    struct c2s_model *m = chain_usual();
+    struct c2s_model *m = series_usual();
     const struct c2s_quantize_plan bad[] = {
         {C2S_RULE_22, 1, 4, -1, NULL, false}, {C2S_RULE_22, 9, 4, -1, NULL, false},
         {C2S_RULE_22, 4, 9, -1, NULL, false}, {C2S_RULE_22, 4, -1, -1, NULL, false},
@@ -185,10 +185,10 @@ static void bad_plans_and_models_are_refused(void **state)
     struct c2s_progress never = {say_no, NULL};
     assert_false(c2s_quantize(m, &plan_448, &never, &out, NULL, &err));
     assert_int_equal(err.code, C2S_CANCELLED);
-    chain_layer(m, "conv")->attr.conv.dilation[1] = 2;
+    series_layer(m, "conv")->attr.conv.dilation[1] = 2;
     assert_refused(m, &plan_448, C2S_UNSUPPORTED, "'conv' (Conv2D) has a dilation");
-    chain_layer(m, "conv")->attr.conv.dilation[1] = 1;
-    c2s_f32(chain_layer(m, "bn_1")->params[C2S_MOVING_MEAN])[0] = NAN;
+    series_layer(m, "conv")->attr.conv.dilation[1] = 1;
+    c2s_f32(series_layer(m, "bn_1")->params[C2S_MOVING_MEAN])[0] = NAN;
     assert_refused(m, &plan_448, C2S_RANGE, "'bn_1' has NaN in its moving_mean");
     c2s_model_destroy(m);
 }
@@ -197,16 +197,16 @@ static void bad_plans_and_models_are_refused(void **state)
 static void folding_into_quantized_layers(void **state)
 {
     (void)state;
-    struct c2s_model *m = chain_usual();
+    struct c2s_model *m = series_usual();
     struct c2s_quantize_plan kept = plan_448;
     kept.keep_batch_norm = true;
-    struct c2s_model *q = chain_quantized(m, &kept, NULL);
+    struct c2s_model *q = series_quantized(m, &kept, NULL);
     struct c2s_quantize_report report = {0};
-    struct c2s_model *folded = chain_quantized(q, &fold_only, &report);
-    struct c2s_model *both = chain_quantized(m, &plan_448, NULL);
+    struct c2s_model *folded = series_quantized(q, &fold_only, &report);
+    struct c2s_model *both = series_quantized(m, &plan_448, NULL);
     assert_int_equal(report.n_folded, 2);
     assert_same_model(both, folded);
-    chain_layer(q, "conv")->quantizer.id = C2S_QUANTIZER_STD;
+    series_layer(q, "conv")->quantizer.id = C2S_QUANTIZER_STD;
     assert_refused(q, &fold_only, C2S_UNSUPPORTED, "share one scale");
     c2s_model_destroy(both);
     c2s_model_destroy(folded);

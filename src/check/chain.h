@@ -1,0 +1,41 @@
+/* The model in the order in which Akida will see it, and the Akida layers that makes. Nothing is
+ * changed: the moves of quantize and convert are played on layer indices. */
+#ifndef C2S_CHECK_CHAIN_H
+#define C2S_CHECK_CHAIN_H
+
+#include <c2s/model.h>
+
+/* One Akida layer to be: neural [pool] [activation]. Indices into model->layers, -1 = none. */
+struct c2s_block {
+    int neural;
+    int pool;       /* the first pool behind the neural layer, well placed or not */
+    int activation; /* ReLU or quantized activation */
+};
+
+struct c2s_chain {
+    int *at; /* owned; layer indices on the way from input to output, without the input itself */
+    int n;
+    /* Per layer of the model, -1 = no; point into the allocation of `at`. */
+    int *folded_into; /* batch normalization: the neural layer it disappears into */
+    int *moved_over;  /* batch normalization: the pool it was moved in front of */
+    int *block_of;    /* the block a layer belongs to, folded ones and those in front included */
+    struct c2s_block *blocks; /* owned */
+    int n_blocks;
+};
+
+/* Follows first inputs back from the first output. Then, as cnn2snn 2.2.6 does before it converts
+ * (transforms/sequential.py, batch_normalization.py): Dropout is left out, MaxPooling goes in front
+ * of a ReLU it follows, batch normalization in front of a pool it follows, and a batch
+ * normalization right behind a neural layer is folded. */
+bool c2s_chain_init(struct c2s_chain *chain, const struct c2s_model *m,
+                    struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_chain_finish(struct c2s_chain *chain); /* accepts a zeroed one */
+
+/* Conv2D, SeparableConv2D, Dense and their quantized forms: what an Akida layer can start with. */
+bool c2s_chain_is_neural(const struct c2s_layer *l);
+/* ReLU or a quantized activation: what an Akida layer can end with. */
+bool c2s_chain_is_activation(const struct c2s_layer *l);
+/* No Akida layer has a part for this kind of layer, wherever it stands. */
+bool c2s_chain_is_unsupported(const struct c2s_layer *l);
+
+#endif

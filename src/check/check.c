@@ -1,0 +1,107 @@
+/* Runs every rule of the level asked for and sorts what they report. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "check/rule.h"
+
+void c2s_report(struct c2s_check_run *run, int layer, const char *fmt, ...)
+{
+    struct c2s_findings *out = run->out;
+    struct c2s_finding *grown = c2s_realloc(out->rows, sizeof *grown * (size_t)(out->n_rows + 1));
+    if (!grown) {
+        run->is_out_of_memory = true;
+        return;
+    }
+    out->rows = grown;
+    struct c2s_finding *row = &grown[out->n_rows++];
+    *row = (struct c2s_finding){.rule = run->rule, .layer = layer};
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(row->text, sizeof row->text, fmt, args);
+    va_end(args);
+    switch (run->rule->severity) {
+    case C2S_ERROR:
+        out->n_errors++;
+        out->n_errors_at[run->rule->level]++;
+        break;
+    case C2S_WARNING:
+        out->n_warnings++;
+        break;
+    case C2S_NOTE:
+        out->n_notes++;
+        break;
+    }
+}
+
+bool c2s_is_input_convolution(const struct c2s_check_run *run, int block)
+{
+    return block == 0 && run->chain.n_blocks > 0 && !run->options->input_is_integers &&
+           run->m->layers[run->chain.blocks[0].neural]->op == C2S_OP_CONV2D;
+}
+
+const struct c2s_layer *c2s_chain_layer(const struct c2s_check_run *run, int i)
+{
+    return i >= 0 && i < run->chain.n ? run->m->layers[run->chain.at[i]] : NULL;
+}
+
+bool c2s_output_dims(const struct c2s_layer *l, int64_t dims[3])
+{
+    if (l->rank != 1 && l->rank != 3)
+        return false;
+    for (int i = 0; i < 3; i++) {
+        dims[i] = l->rank == 3 ? l->dims[i] : i == 2 ? l->dims[0] : 1;
+        if (dims[i] < 1)
+            return false;
+    }
+    return true;
+}
+
+bool c2s_input_dims(const struct c2s_check_run *run, int layer, int64_t dims[3])
+{
+    const struct c2s_layer *l = run->m->layers[layer];
+    return l->n_inputs > 0 && c2s_output_dims(run->m->layers[l->inputs[0]], dims);
+}
+
+static int compare_findings(const void *a, const void *b)
+{
+    const struct c2s_finding *x = a, *y = b;
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
+    if (x->rule->severity != y->rule->severity)
+        return x->rule->severity > y->rule->severity ? -1 : 1;
+    if (x->rule != y->rule)
+        return x->rule < y->rule ? -1 : 1;
+    return strcmp(x->text, y->text);
+}
+
+bool c2s_check(const struct c2s_model *m, const struct c2s_check_options *options,
+               struct c2s_findings *out, struct c2s_error *err)
+{
+    struct c2s_check_run run = {
+        .m = m, .options = options, .target = c2s_target_find(NULL), .out = out};
+    memset(out, 0, sizeof *out);
+    if (!c2s_chain_init(&run.chain, m, err))
+        return false;
+    const struct c2s_rule_info *rules = c2s_rules();
+    for (int i = 0; rules[i].id; i++) {
+        run.rule = &rules[i];
+        if (rules[i].level <= options->level)
+            c2s_rule_at(i)(&run);
+    }
+    c2s_chain_finish(&run.chain);
+    if (run.is_out_of_memory) {
+        c2s_findings_finish(out);
+        return c2s_fail_nomem(err);
+    }
+    if (out->n_rows > 1)
+        qsort(out->rows, (size_t)out->n_rows, sizeof *out->rows, compare_findings);
+    return true;
+}
+
+void c2s_findings_finish(struct c2s_findings *f)
+{
+    c2s_free(f->rows);
+    memset(f, 0, sizeof *f);
+}

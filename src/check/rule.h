@@ -1,0 +1,43 @@
+/* What a rule's function works with, and how it reports. Private to src/check. */
+#ifndef C2S_CHECK_RULE_H
+#define C2S_CHECK_RULE_H
+
+#include <c2s/akida.h>
+#include <c2s/finding.h>
+
+#include "check/chain.h"
+#include "check/target.h"
+
+struct c2s_check_run {
+    const struct c2s_model *m;
+    const struct c2s_check_options *options;
+    const struct c2s_target *target;
+    struct c2s_chain chain;
+    const struct c2s_rule_info *rule; /* the one that runs now */
+    struct c2s_findings *out;
+    bool is_out_of_memory; /* a report was lost: the run fails as a whole */
+};
+
+typedef void c2s_rule_function(struct c2s_check_run *run);
+
+/* Adds a finding of the rule that runs now. layer -1 = the whole model. */
+void c2s_report(struct c2s_check_run *run, int layer, const char *fmt, ...) C2S_PRINTF(3, 4);
+
+/* The function of rule number i of c2s_rules(). */
+c2s_rule_function *c2s_rule_at(int i);
+
+/* Block 0 of a model that takes images: it becomes an InputConvolutional. */
+bool c2s_is_input_convolution(const struct c2s_check_run *run, int block);
+/* Layer i of the chain, or NULL outside of it. */
+const struct c2s_layer *c2s_chain_layer(const struct c2s_check_run *run, int i);
+/* Height, width, channels of what a neural layer reads and gives; a vector is 1, 1, n. False when
+ * not all of them are known. */
+bool c2s_input_dims(const struct c2s_check_run *run, int layer, int64_t dims[3]);
+bool c2s_output_dims(const struct c2s_layer *l, int64_t dims[3]);
+
+#define X(id, severity, level, function, title, reason, remedy, source)                            \
+    c2s_rule_function c2s_##function;
+#include "check/rules.def"
+#undef X
+
+#endif

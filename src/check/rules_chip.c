@@ -1,0 +1,296 @@
+/* Rules of one chip: Akida layers against the limits in target.c. */
+#include "check/rule.h"
+
+#include <stdio.h>
+
+static const struct c2s_layer *neural(const struct c2s_check_run *run, int block)
+{
+    return run->m->layers[run->chain.blocks[block].neural];
+}
+
+static const struct c2s_layer *pool(const struct c2s_check_run *run, int block)
+{
+    int index = run->chain.blocks[block].pool;
+    return index >= 0 ? run->m->layers[index] : NULL;
+}
+
+static bool has_max_pool(const struct c2s_check_run *run, int block)
+{
+    const struct c2s_layer *p = pool(run, block);
+    return p && p->op == C2S_OP_MAX_POOL;
+}
+
+static bool has_global_average(const struct c2s_check_run *run, int block)
+{
+    const struct c2s_layer *p = pool(run, block);
+    return p && p->op == C2S_OP_GLOBAL_AVERAGE_POOL;
+}
+
+/* Limits of an inner convolution, NULL for what is not one. */
+static const struct c2s_conv_limits *inner_limits(const struct c2s_check_run *run, int block)
+{
+    const struct c2s_layer *l = neural(run, block);
+    if (l->op == C2S_OP_SEPARABLE_CONV2D)
+        return &run->target->separable;
+    if (l->op == C2S_OP_CONV2D && !c2s_is_input_convolution(run, block))
+        return &run->target->convolutional;
+    return NULL;
+}
+
+/* The first convolution if it reads images, with its index; NULL otherwise. */
+static const struct c2s_layer *input_convolution(const struct c2s_check_run *run, int *index)
+{
+    if (!c2s_is_input_convolution(run, 0))
+        return NULL;
+    *index = run->chain.blocks[0].neural;
+    return run->m->layers[*index];
+}
+
+void c2s_rule_image_size(struct c2s_check_run *run)
+{
+    int i;
+    const struct c2s_layer *l = input_convolution(run, &i);
+    int64_t dims[3];
+    if (!l || !c2s_input_dims(run, i, dims))
+        return;
+    int least_height = run->target->input.min_height;
+    if (l->attr.conv.kernel[0] > least_height)
+        least_height = l->attr.conv.kernel[0];
+    if (dims[0] < least_height)
+        c2s_report(run, i, "%lld rows (first axis); at least %d", (long long)dims[0], least_height);
+    if (dims[1] < run->target->input.min_width || dims[1] > run->target->input.max_width)
+        c2s_report(run, i, "rows of %lld pixels (second axis); from %d to %d", (long long)dims[1],
+                   run->target->input.min_width, run->target->input.max_width);
+}
+
+void c2s_rule_image_kernel(struct c2s_check_run *run)
+{
+    int i;
+    const struct c2s_layer *l = input_convolution(run, &i);
+    char allowed[64];
+    if (l && (l->attr.conv.kernel[0] != l->attr.conv.kernel[1] ||
+              !c2s_set_has(run->target->input.kernels, l->attr.conv.kernel[0])))
+        c2s_report(run, i, "kernel %dx%d; square of %s", l->attr.conv.kernel[0],
+                   l->attr.conv.kernel[1],
+                   c2s_set_text(run->target->input.kernels, allowed, sizeof allowed));
+}
+
+void c2s_rule_image_stride(struct c2s_check_run *run)
+{
+    int i;
+    const struct c2s_layer *l = input_convolution(run, &i);
+    char allowed[64];
+    if (l && (!c2s_set_has(run->target->input.strides, l->attr.conv.strides[0]) ||
+              !c2s_set_has(run->target->input.strides, l->attr.conv.strides[1])))
+        c2s_report(run, i, "strides %dx%d; %s", l->attr.conv.strides[0], l->attr.conv.strides[1],
+                   c2s_set_text(run->target->input.strides, allowed, sizeof allowed));
+}
+
+void c2s_rule_image_filters(struct c2s_check_run *run)
+{
+    int i;
+    const struct c2s_layer *l = input_convolution(run, &i);
+    int64_t dims[3];
+    if (!l || !c2s_input_dims(run, i, dims))
+        return;
+    int kernel = l->attr.conv.kernel[0];
+    if ((dims[2] != 1 && dims[2] != 3) || (kernel != 3 && kernel != 5 && kernel != 7))
+        return; /* other rules say so */
+    int most = run->target->input.max_filters[dims[2] == 3][(kernel - 3) / 2];
+    if (l->attr.conv.filters > most)
+        c2s_report(run, i, "%d filters; at most %d with %lld input channel%s and a %dx%d kernel",
+                   l->attr.conv.filters, most, (long long)dims[2], dims[2] == 1 ? "" : "s", kernel,
+                   kernel);
+}
+
+void c2s_rule_image_pool(struct c2s_check_run *run)
+{
+    if (!c2s_is_input_convolution(run, 0) || !pool(run, 0))
+        return;
+    int i = run->chain.blocks[0].pool;
+    const struct c2s_pool_attr *p = &pool(run, 0)->attr.pool;
+    unsigned sizes = run->target->input.pool_sizes;
+    char allowed[64];
+    if (has_global_average(run, 0))
+        c2s_report(run, i, "global average; the first convolution pools by maximum only");
+    else if (!has_max_pool(run, 0))
+        return;
+    else if (!c2s_set_has(sizes, p->size[0]) || !c2s_set_has(sizes, p->size[1]))
+        c2s_report(run, i, "size %dx%d; %s each way", p->size[0], p->size[1],
+                   c2s_set_text(sizes, allowed, sizeof allowed));
+    else if (p->size[0] != p->strides[0] || p->size[1] != p->strides[1])
+        c2s_report(run, i, "strides %dx%d over %dx%d; they must be equal", p->strides[0],
+                   p->strides[1], p->size[0], p->size[1]);
+}
+
+void c2s_rule_image_activation(struct c2s_check_run *run)
+{
+    int i;
+    if (input_convolution(run, &i) && run->chain.n_blocks == 1 &&
+        run->chain.blocks[0].activation < 0)
+        c2s_report(run, i, "it is the last layer and has no activation");
+}
+
+void c2s_rule_inner_padding(struct c2s_check_run *run)
+{
+    for (int b = 0; b < run->chain.n_blocks; b++)
+        if (inner_limits(run, b) && neural(run, b)->attr.conv.padding != C2S_SAME)
+            c2s_report(run, run->chain.blocks[b].neural, "padding 'valid'; only 'same'");
+}
+
+void c2s_rule_inner_kernel(struct c2s_check_run *run)
+{
+    char allowed[64];
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        const struct c2s_conv_limits *limits = inner_limits(run, b);
+        const int *kernel = neural(run, b)->attr.conv.kernel;
+        if (limits && (kernel[0] != kernel[1] || !c2s_set_has(limits->kernels, kernel[0])))
+            c2s_report(run, run->chain.blocks[b].neural, "kernel %dx%d; square of %s", kernel[0],
+                       kernel[1], c2s_set_text(limits->kernels, allowed, sizeof allowed));
+    }
+}
+
+void c2s_rule_inner_stride(struct c2s_check_run *run)
+{
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        const struct c2s_conv_limits *limits = inner_limits(run, b);
+        const struct c2s_conv_attr *conv = &neural(run, b)->attr.conv;
+        if (!limits)
+            continue;
+        bool is_taken = conv->strides[0] == conv->strides[1] &&
+                        c2s_set_has(limits->strides, conv->strides[0]) &&
+                        (conv->strides[0] != 2 || conv->kernel[0] == limits->stride_2_kernel);
+        if (!is_taken)
+            c2s_report(run, run->chain.blocks[b].neural,
+                       "strides %dx%d with a %dx%d kernel; 1, or 2 with %dx%d", conv->strides[0],
+                       conv->strides[1], conv->kernel[0], conv->kernel[1], limits->stride_2_kernel,
+                       limits->stride_2_kernel);
+    }
+}
+
+void c2s_rule_inner_pool(struct c2s_check_run *run)
+{
+    char sizes[64], strides[64];
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        const struct c2s_conv_limits *limits = inner_limits(run, b);
+        if (!limits || !has_max_pool(run, b))
+            continue;
+        const struct c2s_pool_attr *p = &pool(run, b)->attr.pool;
+        int64_t dims[3];
+        if (p->size[0] != p->size[1] || p->strides[0] != p->strides[1] ||
+            !c2s_set_has(limits->pool_sizes, p->size[0]) ||
+            !c2s_set_has(limits->pool_strides, p->strides[0]))
+            c2s_report(run, run->chain.blocks[b].pool,
+                       "size %dx%d, strides %dx%d; square, size %s, strides %s", p->size[0],
+                       p->size[1], p->strides[0], p->strides[1],
+                       c2s_set_text(limits->pool_sizes, sizes, sizeof sizes),
+                       c2s_set_text(limits->pool_strides, strides, sizeof strides));
+        else if (c2s_input_dims(run, run->chain.blocks[b].neural, dims) &&
+                 (p->size[0] > dims[0] || p->size[1] > dims[1]))
+            c2s_report(run, run->chain.blocks[b].pool,
+                       "size %dx%d over a layer that reads %lldx%lld", p->size[0], p->size[1],
+                       (long long)dims[0], (long long)dims[1]);
+    }
+}
+
+void c2s_rule_max_pool_then_dense(struct c2s_check_run *run)
+{
+    for (int b = 0; b + 1 < run->chain.n_blocks; b++)
+        if (inner_limits(run, b) && has_max_pool(run, b) && neural(run, b + 1)->op == C2S_OP_DENSE)
+            c2s_report(run, run->chain.blocks[b + 1].neural, "max-pooled layer '%s' feeds it",
+                       neural(run, b)->name);
+}
+
+void c2s_rule_max_pool_last(struct c2s_check_run *run)
+{
+    int last = run->chain.n_blocks - 1;
+    if (last >= 0 && inner_limits(run, last) && has_max_pool(run, last))
+        c2s_report(run, run->chain.blocks[last].neural, "no convolution follows its max pool");
+}
+
+void c2s_rule_global_average(struct c2s_check_run *run)
+{
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        const struct c2s_conv_limits *limits = inner_limits(run, b);
+        int i = run->chain.blocks[b].neural;
+        int64_t in[3], out[3];
+        if (!limits || !has_global_average(run, b) || !c2s_input_dims(run, i, in) ||
+            !c2s_output_dims(neural(run, b), out))
+            continue;
+        if (in[0] > limits->average_max_height)
+            c2s_report(run, i, "it reads %lld rows (first axis); at most %d", (long long)in[0],
+                       limits->average_max_height);
+        if (out[1] < limits->average_min_width)
+            c2s_report(run, i, "it gives rows of %lld pixels (second axis); at least %d",
+                       (long long)out[1], limits->average_min_width);
+    }
+}
+
+void c2s_rule_inner_size(struct c2s_check_run *run)
+{
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        const struct c2s_conv_limits *limits = inner_limits(run, b);
+        int i = run->chain.blocks[b].neural;
+        int64_t in[3];
+        if (!limits)
+            continue;
+        if (neural(run, b)->attr.conv.filters > limits->max_filters)
+            c2s_report(run, i, "%d filters; at most %d", neural(run, b)->attr.conv.filters,
+                       limits->max_filters);
+        if (c2s_input_dims(run, i, in) &&
+            (in[0] > limits->max_height || in[1] > limits->max_width ||
+             in[2] > limits->max_channels))
+            c2s_report(run, i, "it reads %lldx%lldx%lld; at most %dx%dx%d", (long long)in[0],
+                       (long long)in[1], (long long)in[2], limits->max_height, limits->max_width,
+                       limits->max_channels);
+    }
+}
+
+void c2s_rule_dense_size(struct c2s_check_run *run)
+{
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        int i = run->chain.blocks[b].neural;
+        int64_t in[3];
+        if (neural(run, b)->op == C2S_OP_DENSE && c2s_input_dims(run, i, in) &&
+            in[0] * in[1] * in[2] > run->target->dense.max_inputs)
+            c2s_report(run, i, "%lld inputs; at most %d", (long long)(in[0] * in[1] * in[2]),
+                       run->target->dense.max_inputs);
+    }
+}
+
+static unsigned weight_bits_taken(const struct c2s_check_run *run, int block)
+{
+    const struct c2s_conv_limits *limits = inner_limits(run, block);
+    if (limits)
+        return limits->weights_bits;
+    return c2s_is_input_convolution(run, block) ? run->target->input.weights_bits
+                                                : run->target->dense.weights_bits;
+}
+
+void c2s_rule_chip_weight_bits(struct c2s_check_run *run)
+{
+    char allowed[64];
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        int bits = c2s_layer_weight_bits(neural(run, b));
+        unsigned taken = weight_bits_taken(run, b);
+        if (bits > 0 && !c2s_set_has(taken, bits))
+            c2s_report(run, run->chain.blocks[b].neural, "weights of %d bits; %s", bits,
+                       c2s_set_text(taken, allowed, sizeof allowed));
+    }
+}
+
+void c2s_rule_first_bits_to_come(struct c2s_check_run *run)
+{
+    if (run->chain.n_blocks > 0 && !c2s_is_input_convolution(run, 0) &&
+        c2s_layer_weight_bits(neural(run, 0)) == 0)
+        c2s_report(run, run->chain.blocks[0].neural, "float now; 8 bits would not map here");
+}
+
+void c2s_rule_note_image_bits(struct c2s_check_run *run)
+{
+    int i;
+    const struct c2s_layer *l = input_convolution(run, &i);
+    int bits = l ? c2s_layer_weight_bits(l) : 0;
+    if (bits > 0 && !c2s_set_has(run->target->input.documented_weights_bits, bits))
+        c2s_report(run, i, "weights of %d bits; the present page lists 8", bits);
+}
