@@ -1,0 +1,49 @@
+/* Private to src/keras: how the reader is cut. A file becomes a model in three steps: config.c
+ * turns one layer's JSON into attributes, graph.c turns the nested configs into one flat graph,
+ * weights.c finds each layer's numbers. */
+#ifndef C2S_KERAS_PRIVATE_H
+#define C2S_KERAS_PRIVATE_H
+
+#include <c2s/json.h>
+#include <c2s/model.h>
+
+#include "h5/h5.h"
+
+/* Where a layer of the model comes from; parallel to model->layers. */
+struct keras_origin {
+    const struct c2s_json *layer; /* {"class_name", "config", ...}; the same for every use */
+    const char *group;            /* name of the top-level layer: its weights' group in the file */
+    const char *name;             /* as in its config, without the submodels it is in */
+    int first_use;                /* index of the first use of a shared layer; its own if first */
+    bool is_trainable;
+};
+
+struct keras_build {
+    struct c2s_model *model;
+    struct keras_origin *origins; /* owned; strings and JSON borrowed from the config */
+    const struct c2s_json *config;
+};
+
+/* Fills l's attributes from its config. False when l cannot be computed as the file means it; why
+ * is then one clause for the user. Not a failure: the caller makes l UNKNOWN. */
+bool keras_configure(struct c2s_layer *l, const struct c2s_json *config, char *why, size_t size);
+
+/* Makes l UNKNOWN and adds a note that it is kept but cannot be computed. */
+bool keras_make_unknown(struct c2s_model *m, struct c2s_layer *l, const char *why,
+                        struct c2s_error *err) C2S_MUST_CHECK;
+/* What to tell about a class that is not known: which toolkit it is of, what to do; borrowed. */
+const char *keras_about_class(const char *class_name);
+/* class_name without the package in front of '>'; borrowed from it. */
+const char *keras_bare_class(const char *class_name);
+
+/* Rank and dims of [null, 28, 28, 1] without the batch axis; false if it is no such shape. */
+bool keras_shape(const struct c2s_json *shape, int *rank, int64_t *dims);
+
+/* Adds all layers of build->config to build->model. */
+bool keras_build_graph(struct keras_build *build, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Reads every layer's tensors; shapes must be inferred. */
+bool keras_read_weights(struct keras_build *build, struct h5_file *f,
+                        struct c2s_error *err) C2S_MUST_CHECK;
+
+#endif

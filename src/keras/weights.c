@@ -1,0 +1,368 @@
+/* Finds the tensors of each layer. Keras names them "layer/kernel:0", but the order and the names
+ * depend on release, nesting and freezing: the name's tail tells the role, its middle the layer;
+ * what is left is matched in Keras' order, and only where the shape fits. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "keras/keras.h"
+
+#define MAX_PATH 2048
+
+/* One tensor in the file. */
+struct stored {
+    const char *name; /* as in weight_names, borrowed */
+    struct h5_shape shape;
+    char path[MAX_PATH];
+    bool is_used;
+};
+
+/* One tensor a layer needs. */
+struct wanted {
+    int layer;
+    enum c2s_role role;
+    int rank;
+    int64_t dims[C2S_MAX_RANK]; /* -1 = any */
+    struct stored *found;
+};
+
+struct group {
+    struct stored *stored;
+    int n_stored;
+    struct wanted *wanted;
+    int n_wanted;
+};
+
+static void want(struct group *g, int layer, enum c2s_role role, int rank, const int64_t *dims)
+{
+    struct wanted *w = &g->wanted[g->n_wanted++];
+    *w = (struct wanted){.layer = layer, .role = role, .rank = rank};
+    memcpy(w->dims, dims, sizeof *dims * (size_t)rank);
+}
+
+static void want_conv(struct group *g, int index, const struct c2s_layer *l, int64_t channels)
+{
+    const struct c2s_conv_attr *a = &l->attr.conv;
+    int64_t h = a->kernel[0], w = a->kernel[1], filters = a->filters > 0 ? a->filters : -1;
+    int64_t widened = channels < 0 ? -1 : channels * a->depth_multiplier;
+    if (l->op == C2S_OP_CONV2D)
+        want(g, index, C2S_KERNEL, 4,
+             (int64_t[]){h, w, channels < 0 ? -1 : channels / a->groups, filters});
+    else
+        want(g, index, C2S_DEPTHWISE_KERNEL, 4, (int64_t[]){h, w, channels, a->depth_multiplier});
+    if (l->op == C2S_OP_SEPARABLE_CONV2D)
+        want(g, index, C2S_POINTWISE_KERNEL, 4, (int64_t[]){1, 1, widened, filters});
+    if (a->use_bias)
+        want(g, index, C2S_BIAS, 1,
+             (int64_t[]){l->op == C2S_OP_DEPTHWISE_CONV2D ? widened : filters});
+}
+
+/* Which of a layer's roles Keras counts as trainable: it lists those first. */
+static bool is_statistic(enum c2s_role role)
+{
+    return role == C2S_MOVING_MEAN || role == C2S_MOVING_VARIANCE;
+}
+
+/* All tensors the layer needs, in Keras' order. */
+static void want_layer(struct group *g, const struct c2s_model *m, int index)
+{
+    const struct c2s_layer *l = m->layers[index];
+    const struct c2s_layer *in = l->n_inputs > 0 ? m->layers[l->inputs[0]] : NULL;
+    int64_t channels = in && in->rank > 0 ? in->dims[in->rank - 1] : -1;
+    switch (l->op) {
+    case C2S_OP_CONV2D:
+    case C2S_OP_DEPTHWISE_CONV2D:
+    case C2S_OP_SEPARABLE_CONV2D:
+        want_conv(g, index, l, channels);
+        break;
+    case C2S_OP_DENSE:
+        want(g, index, C2S_KERNEL, 2, (int64_t[]){channels, l->attr.dense.units});
+        if (l->attr.dense.use_bias)
+            want(g, index, C2S_BIAS, 1, (int64_t[]){l->attr.dense.units});
+        break;
+    case C2S_OP_BATCH_NORM:
+        if (l->attr.batch_norm.scale)
+            want(g, index, C2S_GAMMA, 1, &channels);
+        if (l->attr.batch_norm.center)
+            want(g, index, C2S_BETA, 1, &channels);
+        want(g, index, C2S_MOVING_MEAN, 1, &channels);
+        want(g, index, C2S_MOVING_VARIANCE, 1, &channels);
+        break;
+    case C2S_OP_PRELU:
+        if (in && in->rank > 0)
+            want(g, index, C2S_ALPHA, in->rank, in->dims);
+        break;
+    case C2S_OP_QUANTIZED_RELU:
+        if (l->attr.quantized_relu.kind == C2S_RELU_TRAINED) {
+            want(g, index, C2S_THRESHOLD, 0, &channels);
+            want(g, index, C2S_STEP, 0, &channels);
+        }
+        break;
+    default:
+        break;
+    }
+    if (l->quantizer.id == C2S_QUANTIZER_TRAINABLE_STD ||
+        l->quantizer_dw.id == C2S_QUANTIZER_TRAINABLE_STD)
+        want(g, index, C2S_WEIGHT_THRESHOLD, 0, &channels);
+}
+
+/* "inner/ic/kernel:0": the tail is "kernel", of length *n. */
+static const char *tail_of(const char *name, size_t *n)
+{
+    const char *slash = strrchr(name, '/');
+    const char *tail = slash ? slash + 1 : name;
+    *n = strcspn(tail, ":");
+    return tail;
+}
+
+static bool has_tail(const struct stored *s, enum c2s_role role)
+{
+    size_t n;
+    const char *tail = tail_of(s->name, &n);
+    const char *wanted = role == C2S_WEIGHT_THRESHOLD ? "threshold" : c2s_role_name(role);
+    return strlen(wanted) == n && strncmp(tail, wanted, n) == 0;
+}
+
+/* True when the tail names a role, so that the tensor may not be taken for another one. */
+static bool has_known_tail(const struct stored *s)
+{
+    for (int role = 0; role < C2S_ROLE_COUNT; role++)
+        if (has_tail(s, (enum c2s_role)role))
+            return true;
+    return false;
+}
+
+/* True when the name is ".../path/TAIL", where path is the layer's own name or "outer/layer". */
+static bool is_of_layer(const struct stored *s, const char *path)
+{
+    size_t unused;
+    const char *tail = tail_of(s->name, &unused);
+    size_t n = strlen(path), before = (size_t)(tail - s->name);
+    if (before < n + 1 || strncmp(tail - 1 - n, path, n) != 0)
+        return false;
+    return before == n + 1 || tail[-2 - (ptrdiff_t)n] == '/';
+}
+
+static bool fits(const struct wanted *w, const struct h5_shape *shape)
+{
+    if (shape->rank != w->rank)
+        return false;
+    for (int i = 0; i < w->rank; i++)
+        if (w->dims[i] >= 0 && w->dims[i] != shape->dims[i] &&
+            !(w->role == C2S_ALPHA && shape->dims[i] == 1)) /* PReLU may share along an axis */
+            return false;
+    return true;
+}
+
+static void match(struct wanted *w, struct stored *s)
+{
+    w->found = s;
+    s->is_used = true;
+}
+
+/* Takes the only unused tensor of the role that belongs to the layer by that name. */
+static void match_by_name(struct group *g, struct wanted *w, const char *path)
+{
+    struct stored *only = NULL;
+    int n = 0;
+    for (int i = 0; i < g->n_stored; i++)
+        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->role) &&
+            (!path || is_of_layer(&g->stored[i], path))) {
+            only = &g->stored[i];
+            n++;
+        }
+    if (n == 1)
+        match(w, only);
+}
+
+/* Keras' order: what is trained first, then statistics and frozen layers. */
+static void match_in_order(struct group *g, const struct keras_build *b)
+{
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < g->n_wanted; i++) {
+            struct wanted *w = &g->wanted[i];
+            bool is_late = is_statistic(w->role) || !b->origins[w->layer].is_trainable;
+            if (w->found || is_late != (pass == 1))
+                continue;
+            for (int k = 0; k < g->n_stored && !w->found; k++) {
+                struct stored *s = &g->stored[k];
+                if (!s->is_used && (has_tail(s, w->role) || !has_known_tail(s)) &&
+                    fits(w, &s->shape))
+                    match(w, s);
+            }
+        }
+}
+
+static void match_all(struct group *g, const struct keras_build *b)
+{
+    const struct c2s_model *m = b->model;
+    bool is_single = true;
+    for (int i = 1; i < g->n_wanted; i++)
+        is_single = is_single && g->wanted[i].layer == g->wanted[0].layer;
+    for (int i = 0; i < g->n_wanted; i++) { /* "outer/inner/conv" tells more than "conv" */
+        struct wanted *w = &g->wanted[i];
+        if (!is_single)
+            match_by_name(g, w, m->layers[w->layer]->name);
+        const char *inside = strchr(m->layers[w->layer]->name, '/');
+        if (!w->found && !is_single && inside)
+            match_by_name(g, w, inside + 1);
+    }
+    for (int i = 0; i < g->n_wanted; i++) {
+        struct wanted *w = &g->wanted[i];
+        if (!w->found)
+            match_by_name(g, w, is_single ? NULL : b->origins[w->layer].name);
+    }
+    match_in_order(g, b);
+}
+
+static bool fail_missing(const struct group *g, const struct wanted *w, const struct c2s_layer *l,
+                         struct c2s_error *err)
+{
+    char wants[96], has[96];
+    c2s_shape_text(w->rank, w->dims, wants, sizeof wants);
+    for (int i = 0; i < g->n_stored; i++)
+        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->role))
+            return c2s_fail(
+                err, C2S_SHAPE,
+                "layer '%s': its %s in the file has the shape (%s) instead of (%s); "
+                "save the model again",
+                l->name, c2s_role_name(w->role),
+                c2s_shape_text(g->stored[i].shape.rank, g->stored[i].shape.dims, has, sizeof has),
+                wants);
+    return c2s_fail(err, C2S_FORMAT,
+                    "layer '%s': its %s (%s) is not in the file; save the whole model again",
+                    l->name, c2s_role_name(w->role), wants);
+}
+
+/* Reads what was matched. */
+static bool read_group(struct group *g, struct keras_build *b, struct h5_file *f,
+                       struct c2s_error *err)
+{
+    for (int i = 0; i < g->n_wanted; i++) {
+        struct wanted *w = &g->wanted[i];
+        struct c2s_layer *l = b->model->layers[w->layer];
+        struct c2s_tensor *t;
+        if (!w->found)
+            return fail_missing(g, w, l, err);
+        if (!fits(w, &w->found->shape)) {
+            w->found->is_used = false;
+            return fail_missing(g, w, l, err);
+        }
+        if (!h5_read(f, w->found->path, C2S_F32, &t, err))
+            return false;
+        c2s_layer_set_param(l, w->role, t);
+        b->model->n_tensors_read++;
+        if ((!w->found->shape.is_float || w->found->shape.bytes_per_element != 4) &&
+            !c2s_model_add_note(b->model, err,
+                                "layer '%s': its %s is stored as %s%d, read as "
+                                "float32",
+                                l->name, c2s_role_name(w->role),
+                                w->found->shape.is_float ? "float" : "int",
+                                8 * w->found->shape.bytes_per_element))
+            return false;
+    }
+    return true;
+}
+
+/* Lists the tensors of one top-level layer. */
+static bool list_stored(struct group *g, struct h5_file *f, const char *name,
+                        struct h5_names *names, struct c2s_error *err)
+{
+    char path[MAX_PATH / 2];
+    bool found;
+    snprintf(path, sizeof path, "/model_weights/%s", name);
+    if (!h5_exists(f, path))
+        return true;
+    if (!h5_attr_names(f, path, "weight_names", names, &found, err))
+        return false;
+    g->stored = c2s_calloc((size_t)names->n, sizeof *g->stored);
+    if (!g->stored)
+        return c2s_fail_nomem(err);
+    for (int i = 0; i < names->n; i++) {
+        struct stored *s = &g->stored[g->n_stored++];
+        s->name = names->items[i];
+        if ((size_t)snprintf(s->path, sizeof s->path, "%s/%s", path, s->name) >= sizeof s->path)
+            return c2s_fail(err, C2S_FORMAT, "a weight's name in layer '%s' is too long", name);
+        if (!h5_shape(f, s->path, &s->shape, err))
+            return false;
+    }
+    return true;
+}
+
+static bool note_unused(const struct group *g, struct keras_build *b, const char *name,
+                        struct c2s_error *err)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_stored; i++)
+        n += !g->stored[i].is_used;
+    return n == 0 ||
+           c2s_model_add_note(b->model, err,
+                              "layer '%s': %d of its tensors in the file were not read", name, n);
+}
+
+/* All layers whose tensors are in the group of one top-level layer. */
+static bool want_group(struct group *g, const struct keras_build *b, const char *name,
+                       struct c2s_error *err)
+{
+    enum { MOST_ROLES = 6 };
+    size_t n = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < b->model->n_layers; i++) {
+            if (b->origins[i].first_use != i || strcmp(b->origins[i].group, name) != 0)
+                continue;
+            if (pass == 0)
+                n += MOST_ROLES;
+            else
+                want_layer(g, b->model, i);
+        }
+        if (pass == 0 && !(g->wanted = c2s_calloc(n, sizeof *g->wanted)))
+            return c2s_fail_nomem(err);
+    }
+    return true;
+}
+
+static bool load_group(struct keras_build *b, struct h5_file *f, const char *name,
+                       struct c2s_error *err)
+{
+    struct group g = {0};
+    struct h5_names names = {0};
+    bool ok = want_group(&g, b, name, err) && list_stored(&g, f, name, &names, err);
+    if (ok) {
+        b->model->n_tensors_expected += g.n_stored;
+        match_all(&g, b);
+        ok = read_group(&g, b, f, err) && note_unused(&g, b, name, err);
+    }
+    c2s_free(g.stored);
+    c2s_free(g.wanted);
+    h5_names_finish(&names);
+    return ok;
+}
+
+/* A later use of a shared layer has the tensors of the first one. */
+static void share_params(struct keras_build *b)
+{
+    for (int i = 0; i < b->model->n_layers; i++) {
+        const struct c2s_layer *first = b->model->layers[b->origins[i].first_use];
+        for (int role = 0; first != b->model->layers[i] && role < C2S_ROLE_COUNT; role++)
+            c2s_layer_set_param(b->model->layers[i], (enum c2s_role)role,
+                                c2s_tensor_ref(first->params[role]));
+    }
+}
+
+bool keras_read_weights(struct keras_build *b, struct h5_file *f, struct c2s_error *err)
+{
+    if (!h5_exists(f, "/model_weights"))
+        return c2s_fail(err, C2S_FORMAT,
+                        "'%s' has a model's config but no weights; save it by model.save()",
+                        h5_path(f));
+    for (int i = 0; i < b->model->n_layers; i++) {
+        bool is_seen = b->model->layers[i]->op == C2S_OP_INPUT;
+        for (int k = 0; k < i && !is_seen; k++)
+            is_seen = b->model->layers[k]->op != C2S_OP_INPUT &&
+                      strcmp(b->origins[k].group, b->origins[i].group) == 0;
+        if (!is_seen && !load_group(b, f, b->origins[i].group, err))
+            return false;
+    }
+    share_params(b);
+    return true;
+}
