@@ -108,6 +108,16 @@ static enum c2s_dialect find_dialect(const struct c2s_model *m)
     return is_22 || (!is_18 && is_late) ? C2S_DIALECT_CNN2SNN_22 : C2S_DIALECT_CNN2SNN_18;
 }
 
+/* cnn2snn 2.2 limits scale factors inside its quantizers; the files do not say so. */
+static void limit_scales(struct c2s_model *m)
+{
+    for (int i = 0; i < m->n_layers && m->dialect == C2S_DIALECT_CNN2SNN_22; i++) {
+        struct c2s_layer *l = m->layers[i];
+        l->quantizer.is_limited = l->quantizer.id != C2S_QUANTIZER_NONE;
+        l->quantizer_dw.is_limited = l->quantizer_dw.id != C2S_QUANTIZER_NONE;
+    }
+}
+
 static bool note_origin(struct c2s_model *m, struct c2s_error *err)
 {
     static const char *const dialects[] = {"float", "quantized by cnn2snn 1.8",
@@ -128,6 +138,7 @@ static bool read_model(struct h5_file *f, const struct c2s_json *config, struct 
               c2s_model_infer_shapes(b.model, err) && keras_read_weights(&b, f, err);
     if (ok) {
         b.model->dialect = find_dialect(b.model);
+        limit_scales(b.model);
         ok = note_origin(b.model, err);
     }
     c2s_free(b.origins);

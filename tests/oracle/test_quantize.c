@@ -192,6 +192,8 @@ static void assert_same_layer(const struct reference *r, const struct c2s_layer 
     assert_string_equal(ours->class_name, theirs->class_name);
     assert_int_equal(c2s_layer_weight_bits(ours), c2s_layer_weight_bits(theirs));
     assert_int_equal(ours->quantizer.id, theirs->quantizer.id);
+    assert_int_equal(ours->quantizer.is_limited, theirs->quantizer.is_limited);
+    assert_int_equal(ours->quantizer_dw.is_limited, theirs->quantizer_dw.is_limited);
     assert_int_equal(ours->quantizer_dw.id, theirs->quantizer_dw.id);
     assert_int_equal(ours->quantizer_dw.bitwidth, theirs->quantizer_dw.bitwidth);
     assert_int_equal(c2s_layer_activation_bits(ours), c2s_layer_activation_bits(theirs));
