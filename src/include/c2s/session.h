@@ -10,27 +10,33 @@
 
 struct c2s_session;
 
-/* Starts at the journal's head with the journal's dataset (reopened; a failure to reopen it is kept
- * for c2s_session_data_problem). journal is borrowed; progress may be NULL. */
+/* Starts at the journal's head and remembers the journal's dataset, which is opened when it is first
+ * asked for. journal is borrowed; progress may be NULL and is copied. */
 bool c2s_session_create(struct c2s_journal *journal, const struct c2s_progress *progress,
                         struct c2s_session **out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_session_destroy(struct c2s_session *s); /* accepts NULL */
 
-/* Borrowed until the session moves; NULL = nothing loaded / no data. */
+/* Borrowed until the session moves; NULL = nothing loaded. */
 const struct c2s_version *c2s_session_current(const struct c2s_session *s);
+/* The data in use, opened now if it was not; borrowed until other data is used. NULL = none, or it
+ * cannot be opened, or it has changed since: then c2s_session_data_problem says why (NULL = no
+ * problem known; a missing file is known from the start). */
 const struct c2s_dataset *c2s_session_data(const struct c2s_session *s);
-const char *c2s_session_data_problem(const struct c2s_session *s); /* NULL = none */
+const char *c2s_session_data_problem(const struct c2s_session *s);
+/* What is remembered of it, without opening it: cheap. NULL = none. */
+const struct c2s_dataset_record *c2s_session_data_record(const struct c2s_session *s);
 struct c2s_journal *c2s_session_journal(const struct c2s_session *s);
 
-/* Looks up "v3", "3", a tag, "HEAD", "HEAD~2", "" or NULL (= current). Borrowed until the session
+/* Looks up "v3", "3", a tag, "HEAD" or "@", "HEAD~2", "" or NULL (= current). Borrowed until the session
  * is destroyed or the version removed. Fails: NOT_FOUND with the nearest names. */
 bool c2s_session_version(struct c2s_session *s, const char *name, const struct c2s_version **out,
                          struct c2s_error *err) C2S_MUST_CHECK;
 bool c2s_session_version_id(struct c2s_session *s, const char *name, int64_t *id,
                             struct c2s_error *err) C2S_MUST_CHECK;
 
-/* Steps that make a version and move to it. A step that was taken before from the same parent with
- * the same result is not stored again: *id is the old one and *is_new false (may be NULL). */
+/* Steps that make a version and move to it, in one transaction. A step that was taken before from
+ * the same parent with the same result is not stored again: *id is the old one and *is_new false
+ * (both may be NULL). A step that changes nothing stays where it is, likewise not new. */
 bool c2s_session_load(struct c2s_session *s, const char *path, int64_t *id, bool *is_new,
                       struct c2s_error *err) C2S_MUST_CHECK;
 bool c2s_session_quantize(struct c2s_session *s, const struct c2s_quantize_plan *plan, int64_t *id,
@@ -48,9 +54,14 @@ bool c2s_session_undo(struct c2s_session *s, struct c2s_error *err) C2S_MUST_CHE
 /* Removes a version (with all that came from it when recursive). STATE when it is current. */
 bool c2s_session_remove(struct c2s_session *s, const char *name, bool recursive,
                         struct c2s_error *err) C2S_MUST_CHECK;
+/* Gives a version a name: letters, digits, '_', '.', '-', '+', not a version's number. Fails: USAGE,
+ * EXISTS, NOT_FOUND. The journal's remove_tag takes it away. */
+bool c2s_session_tag(struct c2s_session *s, const char *tag, const char *version,
+                     struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Measures a version on the data in use; engine NULL = "dnnl". Taken from the journal when it is
- * there (*was_cached). predictions: new [n] (free with free()), or NULL pointer to skip. */
+ * there (*was_cached, may be NULL), and put there unless that is read-only. STATE also when a model
+ * that scales pixels itself (Rescaling) gets scaled data. predictions: new [n] (free with free()), or NULL pointer to skip. */
 bool c2s_session_eval(struct c2s_session *s, const char *version, const char *engine,
                       struct c2s_measure *out, int32_t **predictions, bool *was_cached,
                       struct c2s_error *err) C2S_MUST_CHECK;
@@ -80,17 +91,20 @@ bool c2s_session_diff(struct c2s_session *s, const char *first, const char *seco
                       struct c2s_layer_difference **rows, int *n_rows,
                       struct c2s_error *err) C2S_MUST_CHECK;
 
-/* Histogram of a layer. of_activations: its outputs on at most `limit` samples of the data
- * (0 = 200), else its main kernel, as stored (float) and as used (quantized). plain is always
- * filled; quantized only when the layer's weights are quantized / the other version's outputs. */
+/* Histogram of a layer, n_bins 0 = 64. Weights: plain is its main kernel as stored (float),
+ * quantized the same as used. of_activations: outputs on at most `limit` samples of the data
+ * (0 = 200); for a quantized activation, plain is that of the nearest ancestor in which it is still
+ * float, quantized that of this version. Without quantization there is only plain. */
 struct c2s_layer_histogram {
     struct c2s_histogram plain, quantized; /* same bins */
     bool has_quantized;
-    const char *layer;       /* borrowed */
+    const char *layer;       /* borrowed from the version */
+    int64_t plain_version;   /* the version that plain was taken from */
     int64_t n_samples;       /* activations */
     double step;             /* activations of a quantized activation: level distance, else 0 */
     int n_levels;            /* number of levels, 0 = float */
-    double clipped_fraction; /* activations at the top level, or weights at +-kmax; NAN unknown */
+    double clipped_fraction; /* activations at the top level (float: at ReLU's max_value), or
+                                weights at +-kmax; NAN = there is no such limit */
     double sqnr_db;          /* NAN when there is nothing to compare */
 };
 bool c2s_session_histogram(struct c2s_session *s, const char *version, const char *layer,
@@ -98,11 +112,16 @@ bool c2s_session_histogram(struct c2s_session *s, const char *version, const cha
                            struct c2s_layer_histogram *out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_layer_histogram_finish(struct c2s_layer_histogram *h);
 
-/* The input scaling akida needs, from the data in use (or a leading Rescaling). */
+/* The input scaling akida needs (akida_x = scale * keras_x + shift), from the data in use, or from a
+ * leading Rescaling: then STATE when the data is scaled as well. Without data: 1 and 0. */
 bool c2s_session_input_scaling(struct c2s_session *s, const struct c2s_model *m, double *scale,
                                double *shift, struct c2s_error *err) C2S_MUST_CHECK;
+/* True when the model's input is no image for Akida's InputConvolutional (the first neural layer is
+ * no Conv2D, or there are neither 1 nor 3 channels), so that it takes integers through InputData. */
+bool c2s_session_takes_integers(const struct c2s_model *m);
 
-/* A script that replays the history up to version (NULL = every version): calls line() per line. */
+/* A script that replays the history up to version (NULL = every version) in an empty workspace to
+ * the same models; ids are those the replay will give. Calls line() per line, false ends it. */
 bool c2s_session_script(struct c2s_session *s, const char *version,
                         bool (*line)(void *arg, const char *text), void *arg,
                         struct c2s_error *err) C2S_MUST_CHECK;

@@ -1,0 +1,296 @@
+/* Histograms of a layer: its kernel, as stored and as used; or its outputs on the data in use. */
+#include "session/private.h"
+
+#include <c2s/quantizer.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define DEFAULT_BINS    64
+#define DEFAULT_SAMPLES 200
+#define BATCH           20
+
+void c2s_layer_histogram_finish(struct c2s_layer_histogram *h)
+{
+    c2s_histogram_finish(&h->plain);
+    c2s_histogram_finish(&h->quantized);
+}
+
+static bool init_both(struct c2s_layer_histogram *h, double low, double high, int n_bins,
+                      struct c2s_error *err)
+{
+    if (low > high)
+        low = high = 0; /* no finite value was seen */
+    return c2s_histogram_init(&h->plain, low, high, n_bins, err) &&
+           (!h->has_quantized || c2s_histogram_init(&h->quantized, low, high, n_bins, err));
+}
+
+static void widen(double *low, double *high, const struct c2s_tensor *t)
+{
+    double min, max;
+    if (!c2s_tensor_range(t, &min, &max))
+        return;
+    *low = fmin(*low, min);
+    *high = fmax(*high, max);
+}
+
+/* Share of the integers at the ends of their range; NAN when they cannot be computed. */
+static double clipped_weights(const struct c2s_quantizer_spec *spec, const struct c2s_layer *l,
+                              const struct c2s_tensor *kernel, struct c2s_error *err)
+{
+    struct c2s_tensor *sf = NULL, *integers = NULL;
+    double share = NAN;
+    if (c2s_quantizer_scale(spec, kernel, l->params[C2S_WEIGHT_THRESHOLD], &sf, err) &&
+        c2s_quantizer_integers(spec, kernel, sf, &integers, err)) {
+        int largest = (1 << (spec->bitwidth - 1)) - 1;
+        int64_t n = c2s_tensor_count(integers), n_clipped = 0;
+        for (int64_t i = 0; i < n; i++)
+            n_clipped += abs(c2s_i8(integers)[i]) == largest;
+        share = n ? (double)n_clipped / (double)n : 0;
+    }
+    c2s_tensor_unref(sf);
+    c2s_tensor_unref(integers);
+    return share;
+}
+
+static bool weight_histogram(const struct c2s_layer *l, int n_bins, struct c2s_layer_histogram *out,
+                             struct c2s_error *err)
+{
+    struct c2s_tensor *kernel = c2s_layer_main_kernel(l), *used = NULL;
+    enum c2s_role role = kernel == l->params[C2S_KERNEL]             ? C2S_KERNEL
+                         : kernel == l->params[C2S_POINTWISE_KERNEL] ? C2S_POINTWISE_KERNEL
+                                                                     : C2S_DEPTHWISE_KERNEL;
+    const struct c2s_quantizer_spec *spec =
+        role == C2S_DEPTHWISE_KERNEL ? &l->quantizer_dw : &l->quantizer;
+    if (!kernel)
+        return c2s_fail(err, C2S_NOT_FOUND,
+                        "layer '%s' (%s) has no weights to draw; its outputs: hist %s "
+                        "--activations",
+                        l->name, l->class_name, l->name);
+    struct c2s_error inner = {0}; /* NaN weights cannot be quantized, but they can be shown */
+    if (spec->id != C2S_QUANTIZER_NONE && c2s_layer_effective_kernel(l, role, &used, &inner)) {
+        out->has_quantized = true;
+        out->n_levels = (1 << spec->bitwidth) - 1;
+        out->clipped_fraction = clipped_weights(spec, l, kernel, &inner);
+        out->sqnr_db = c2s_sqnr(kernel, used);
+    }
+    double low = INFINITY, high = -INFINITY;
+    widen(&low, &high, kernel);
+    if (used)
+        widen(&low, &high, used);
+    bool ok =
+        inner.code == C2S_NOMEM ? c2s_fail_nomem(err) : init_both(out, low, high, n_bins, err);
+    if (ok) {
+        c2s_histogram_add(&out->plain, kernel);
+        if (used)
+            c2s_histogram_add(&out->quantized, used);
+    }
+    c2s_tensor_unref(used);
+    return ok;
+}
+
+/* One version whose outputs of the layer are looked at. */
+struct source {
+    struct c2s_engine *engine;
+    int layer;
+    struct c2s_tensor *output; /* of the last batch, owned */
+    struct c2s_error err;      /* of the copy */
+};
+
+static bool keep_output(void *arg, int layer, const struct c2s_tensor *output)
+{
+    struct source *s = arg;
+    if (layer == s->layer && !s->output)
+        s->output = c2s_tensor_clone(output, &s->err);
+    return layer != s->layer || s->output;
+}
+
+static bool run_batch(struct source *s, const struct c2s_tensor *x, struct c2s_error *err)
+{
+    struct c2s_observer observer = {.layer = keep_output, .arg = s};
+    struct c2s_tensor *y[1] = {NULL};
+    c2s_tensor_unref(s->output);
+    s->output = NULL;
+    bool ok = c2s_engine_run(s->engine, &x, y, &observer, err);
+    c2s_tensor_unref(y[0]);
+    if (s->err.code != C2S_OK)
+        *err = s->err; /* the cause, rather than the cancellation it led to */
+    return (ok && s->output) ||
+           c2s_fail(err, C2S_UNSUPPORTED, "the engine does not show the outputs of this layer");
+}
+
+struct survey {
+    struct source sources[2]; /* plain, quantized */
+    int n_sources;
+    double low, high;
+    double signal, noise; /* sums of squares, for the ratio */
+    double top;           /* outputs from here on are clipped; INFINITY = never */
+    int64_t n, n_clipped;
+};
+
+static void add_noise(struct survey *v)
+{
+    const struct c2s_tensor *x = v->sources[0].output, *y = v->sources[1].output;
+    int64_t n = c2s_tensor_same_shape(x, y) ? c2s_tensor_count(x) : 0;
+    for (int64_t i = 0; i < n; i++) {
+        double difference = (double)c2s_f32(x)[i] - c2s_f32(y)[i];
+        v->signal += (double)c2s_f32(x)[i] * c2s_f32(x)[i];
+        v->noise += difference * difference;
+    }
+}
+
+static void count_clipped(struct survey *v)
+{
+    const struct c2s_tensor *y = v->sources[v->n_sources - 1].output;
+    int64_t n = c2s_tensor_count(y);
+    for (int64_t i = 0; i < n; i++)
+        v->n_clipped += c2s_f32(y)[i] >= v->top;
+    v->n += n;
+}
+
+/* First pass (histogram NULL): range and sums. Second pass: bins. */
+static bool pass(struct c2s_session *s, struct survey *v, struct c2s_layer_histogram *out,
+                 bool is_second, struct c2s_error *err)
+{
+    const struct c2s_dataset *data = c2s_session_data(s);
+    for (int64_t first = 0; first < out->n_samples; first += BATCH) {
+        int64_t n = out->n_samples - first < BATCH ? out->n_samples - first : BATCH;
+        struct c2s_tensor *x;
+        if (!c2s_progress_report(&s->progress, "collecting outputs",
+                                 first + (is_second ? out->n_samples : 0), 2 * out->n_samples))
+            return c2s_fail(err, C2S_CANCELLED, "cancelled");
+        if (!c2s_dataset_keras(data, first, n, &x, err))
+            return false;
+        bool ok = true;
+        for (int i = 0; ok && i < v->n_sources; i++) {
+            ok = run_batch(&v->sources[i], x, err);
+            if (ok && !is_second)
+                widen(&v->low, &v->high, v->sources[i].output);
+            else if (ok)
+                c2s_histogram_add(i ? &out->quantized : &out->plain, v->sources[i].output);
+        }
+        c2s_tensor_unref(x);
+        if (!ok)
+            return false;
+        if (!is_second && v->n_sources == 2)
+            add_noise(v);
+        if (!is_second)
+            count_clipped(v);
+    }
+    return true;
+}
+
+/* The nearest ancestor in which the layer of that name is no quantized activation yet. */
+static bool find_float_ancestor(struct c2s_session *s, const struct c2s_version *v,
+                                const char *layer, const struct c2s_version **out,
+                                struct c2s_error *err)
+{
+    *out = NULL;
+    while (v->info.parent) {
+        if (!session_hold(s, v->info.parent, &v, err))
+            return false;
+        int index = c2s_model_find(v->model, layer);
+        if (index < 0)
+            return true;
+        if (!c2s_layer_is_quantized_activation(v->model->layers[index])) {
+            *out = v;
+            return true;
+        }
+    }
+    return true;
+}
+
+static bool add_source(struct c2s_session *s, struct survey *v, const struct c2s_version *version,
+                       const char *layer, struct c2s_error *err)
+{
+    struct source *source = &v->sources[v->n_sources];
+    source->layer = c2s_model_find(version->model, layer);
+    if (version->model->n_inputs != 1 || version->model->n_outputs != 1)
+        return c2s_fail(err, C2S_UNSUPPORTED,
+                        "a model with several inputs or outputs cannot run on a data set");
+    if (!session_engine(s, version->model, "dnnl", &source->engine, err))
+        return false;
+    v->n_sources++;
+    return true;
+}
+
+static void describe_levels(const struct c2s_layer *l, struct survey *v,
+                            struct c2s_layer_histogram *out)
+{
+    v->top = INFINITY;
+    if (c2s_layer_is_quantized_activation(l)) {
+        float step, threshold;
+        c2s_layer_activation_step(l, &step, &threshold);
+        out->step = step;
+        out->n_levels = 1 << l->attr.quantized_relu.bitwidth;
+        v->top = step * (out->n_levels - 1.5); /* half a step below the highest level */
+    } else if (l->op == C2S_OP_RELU) {
+        v->top = l->attr.relu.max_value;
+    }
+}
+
+static bool survey_outputs(struct c2s_session *s, struct survey *v, int n_bins,
+                           struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    out->has_quantized = v->n_sources == 2;
+    if (!pass(s, v, out, false, err) || !init_both(out, v->low, v->high, n_bins, err) ||
+        !pass(s, v, out, true, err))
+        return false;
+    if (isfinite(v->top))
+        out->clipped_fraction = v->n ? (double)v->n_clipped / (double)v->n : 0;
+    if (out->has_quantized && v->signal > 0)
+        out->sqnr_db = v->noise > 0 ? 10 * log10(v->signal / v->noise) : INFINITY;
+    return true;
+}
+
+static bool activation_histogram(struct c2s_session *s, const struct c2s_version *version,
+                                 const struct c2s_layer *l, int64_t limit, int n_bins,
+                                 struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    const struct c2s_dataset *data;
+    const struct c2s_version *before = NULL;
+    struct survey v = {.low = INFINITY, .high = -INFINITY};
+    if (!session_require_data(s, &data, err) ||
+        (c2s_layer_is_quantized_activation(l) &&
+         !find_float_ancestor(s, version, l->name, &before, err)))
+        return false;
+    int64_t n = c2s_dataset_info(data)->n;
+    limit = limit > 0 ? limit : DEFAULT_SAMPLES;
+    out->n_samples = n < limit ? n : limit;
+    out->plain_version = before ? before->info.id : version->info.id;
+    describe_levels(l, &v, out);
+    bool ok = (!before || add_source(s, &v, before, l->name, err)) &&
+              add_source(s, &v, version, l->name, err) && survey_outputs(s, &v, n_bins, out, err);
+    for (int i = 0; i < 2; i++) {
+        c2s_engine_destroy(v.sources[i].engine);
+        c2s_tensor_unref(v.sources[i].output);
+    }
+    return ok;
+}
+
+bool c2s_session_histogram(struct c2s_session *s, const char *version, const char *layer,
+                           bool of_activations, int64_t limit, int n_bins,
+                           struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    const struct c2s_version *v;
+    struct c2s_layer_histogram made = {.clipped_fraction = NAN, .sqnr_db = NAN};
+    if (!c2s_session_version(s, version, &v, err))
+        return false;
+    int index = c2s_model_find(v->model, layer);
+    if (index < 0)
+        return c2s_fail(err, C2S_NOT_FOUND, "v%lld has no layer '%s'; 'layers' lists them",
+                        (long long)v->info.id, layer);
+    const struct c2s_layer *l = v->model->layers[index];
+    made.layer = l->name;
+    made.plain_version = v->info.id;
+    n_bins = n_bins > 0 ? n_bins : DEFAULT_BINS;
+    bool ok = of_activations ? activation_histogram(s, v, l, limit, n_bins, &made, err)
+                             : weight_histogram(l, n_bins, &made, err);
+    if (ok)
+        *out = made;
+    else
+        c2s_layer_histogram_finish(&made);
+    return ok;
+}

@@ -1,0 +1,66 @@
+/* What the files of the session share. */
+#ifndef SESSION_PRIVATE_H
+#define SESSION_PRIVATE_H
+
+#include <c2s/session.h>
+
+/* The data in use. It is remembered when the session starts and opened when first asked for, so
+ * that starting stays cheap and a missing folder stops nobody. */
+struct session_data {
+    struct c2s_dataset_record record; /* strings owned; hash "" = no data */
+    struct c2s_dataset *opened;       /* or NULL */
+    bool was_tried;
+    char problem[600]; /* "" = none */
+};
+
+struct c2s_session {
+    struct c2s_journal *journal; /* borrowed */
+    struct c2s_progress progress;
+    struct c2s_version **held; /* versions looked up so far, owned */
+    int n_held;
+    const struct c2s_version *current; /* one of held, or NULL */
+    struct session_data *data;
+};
+
+/* text.c: a text that grows. After a failure it stays as it was and failed is true. */
+struct text {
+    char *at; /* owned; NULL = empty */
+    size_t length;
+    bool failed;
+};
+void text_add(struct text *t, const char *fmt, ...) C2S_PRINTF(2, 3);
+void text_add_quoted(struct text *t, const char *word); /* so that the shell reads it as one word */
+void text_add_number(struct text *t, double value);     /* shortest that reads back the same */
+/* *out is taken from t: new text. Fails: NOMEM if any part failed. */
+bool text_take(struct text *t, char **out, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* step.c: commands in their canonical form; *out new (c2s_free). */
+bool step_load(const char *path, char **out, struct c2s_error *err) C2S_MUST_CHECK;
+bool step_quantize(const struct c2s_quantize_plan *plan, char **out,
+                   struct c2s_error *err) C2S_MUST_CHECK;
+bool step_use_data(const struct c2s_dataset_record *d, char **out,
+                   struct c2s_error *err) C2S_MUST_CHECK;
+
+/* session.c: a version by id, fetched when it is not held; borrowed. */
+bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **out,
+                  struct c2s_error *err) C2S_MUST_CHECK;
+/* names.c: id and parent of every version; new array (c2s_free). */
+struct version_link {
+    int64_t id, parent;
+};
+bool session_list(struct c2s_session *s, struct version_link **out, int *n,
+                  struct c2s_error *err) C2S_MUST_CHECK;
+const struct version_link *link_find(const struct version_link *links, int n, int64_t id);
+
+/* data.c */
+struct session_data *session_data_create(struct c2s_journal *journal, struct c2s_error *err);
+void session_data_destroy(struct session_data *d); /* accepts NULL */
+/* The data in use, opened; borrowed. Fails: STATE when there is none or it cannot be opened. */
+bool session_require_data(struct c2s_session *s, const struct c2s_dataset **out,
+                          struct c2s_error *err) C2S_MUST_CHECK;
+
+/* measure.c: an engine for the model on the data in use, scaling checked. */
+bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char *engine,
+                    struct c2s_engine **out, struct c2s_error *err) C2S_MUST_CHECK;
+
+#endif

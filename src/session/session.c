@@ -1,0 +1,266 @@
+/* The session: its life, the steps that make versions, and moving between versions. */
+#include "session/private.h"
+
+#include <c2s/keras.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+
+#define TOOL "c2s-shell " C2S_VERSION
+
+static bool start_at_head(struct c2s_session *s, struct c2s_error *err)
+{
+    int64_t head;
+    return s->journal->ops->head(s->journal, &head, err) &&
+           (head == 0 || session_hold(s, head, &s->current, err));
+}
+
+bool c2s_session_create(struct c2s_journal *journal, const struct c2s_progress *progress,
+                        struct c2s_session **out, struct c2s_error *err)
+{
+    struct c2s_session *s = c2s_calloc(1, sizeof *s);
+    if (!s)
+        return c2s_fail_nomem(err);
+    s->journal = journal;
+    if (progress)
+        s->progress = *progress;
+    s->data = session_data_create(journal, err);
+    if (!s->data || !start_at_head(s, err)) {
+        c2s_session_destroy(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+void c2s_session_destroy(struct c2s_session *s)
+{
+    if (!s)
+        return;
+    for (int i = 0; i < s->n_held; i++)
+        c2s_version_destroy(s->held[i]);
+    c2s_free(s->held);
+    session_data_destroy(s->data);
+    c2s_free(s);
+}
+
+const struct c2s_version *c2s_session_current(const struct c2s_session *s)
+{
+    return s->current;
+}
+
+struct c2s_journal *c2s_session_journal(const struct c2s_session *s)
+{
+    return s->journal;
+}
+
+/* Room for one more held version, so that holding cannot fail after the journal took it. */
+static bool reserve_hold(struct c2s_session *s, struct c2s_error *err)
+{
+    struct c2s_version **grown = c2s_realloc(s->held, sizeof *grown * (size_t)(s->n_held + 1));
+    if (!grown)
+        return c2s_fail_nomem(err);
+    s->held = grown;
+    return true;
+}
+
+bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **out,
+                  struct c2s_error *err)
+{
+    for (int i = 0; i < s->n_held; i++)
+        if (s->held[i]->info.id == id) {
+            *out = s->held[i];
+            return true;
+        }
+    struct c2s_version *v = NULL;
+    if (!reserve_hold(s, err) || !s->journal->ops->fetch(s->journal, id, &v, err))
+        return false;
+    s->held[s->n_held++] = v;
+    *out = v;
+    return true;
+}
+
+static bool move_to(struct c2s_session *s, int64_t id, struct c2s_error *err)
+{
+    const struct c2s_version *v;
+    struct c2s_journal *j = s->journal;
+    if (!session_hold(s, id, &v, err) ||
+        (!j->ops->is_read_only(j) && !j->ops->set_head(j, id, err)))
+        return false;
+    s->current = v;
+    return true;
+}
+
+struct twin_search { /* a version made by the same step from the same parent with this result */
+    const struct c2s_version_info *info;
+    int64_t id;
+};
+
+static bool is_twin(void *arg, const struct c2s_version_info *other)
+{
+    struct twin_search *search = arg;
+    if (other->parent != search->info->parent || strcmp(other->step, search->info->step) != 0 ||
+        strcmp(other->model_hash, search->info->model_hash) != 0)
+        return true;
+    search->id = other->id;
+    return false;
+}
+
+static bool append(struct c2s_session *s, const struct c2s_version_info *info,
+                   struct c2s_model *model, struct c2s_error *err)
+{
+    struct c2s_version *v = c2s_version_create(info, model, err);
+    if (!v || !reserve_hold(s, err) || !s->journal->ops->append(s->journal, v, &v->info.id, err)) {
+        c2s_version_destroy(v);
+        return false;
+    }
+    s->held[s->n_held++] = v;
+    s->current = v;
+    return true;
+}
+
+/* Makes the result of a step the current version: a new one, or the one that is there already.
+ * model is taken. */
+static bool adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,
+                  bool *is_new, struct c2s_error *err)
+{
+    struct twin_search twin = {.info = info};
+    info->tool = TOOL;
+    info->created = (int64_t)time(NULL);
+    if (!c2s_model_hash(model, info->model_hash, err) ||
+        !s->journal->ops->each(s->journal, is_twin, &twin, err)) {
+        c2s_model_destroy(model);
+        return false;
+    }
+    const struct c2s_version *now = s->current;
+    if (info->parent && strcmp(info->model_hash, now->info.model_hash) == 0)
+        twin.id = now->info.id; /* the step changed nothing */
+    if (is_new)
+        *is_new = twin.id == 0;
+    if (twin.id == 0)
+        return append(s, info, model, err);
+    c2s_model_destroy(model);
+    return move_to(s, twin.id, err);
+}
+
+static bool hash_file(const char *path, char hex[C2S_HASH_LENGTH + 1], struct c2s_error *err)
+{
+    struct c2s_hasher *h = c2s_hasher_create(err);
+    FILE *f = h ? fopen(path, "rb") : NULL;
+    bool ok = f != NULL;
+    char buffer[16384];
+    while (ok) {
+        size_t n = fread(buffer, 1, sizeof buffer, f);
+        c2s_hasher_add(h, buffer, n);
+        if (n < sizeof buffer) {
+            ok = !ferror(f);
+            break;
+        }
+    }
+    int reason = errno;
+    if (f)
+        fclose(f);
+    if (h)
+        c2s_hasher_finish(h, hex);
+    return ok || c2s_fail(err, C2S_IO, "cannot read '%s': %s", path, strerror(reason));
+}
+
+/* "models/fm_sep.h5" -> "fm_sep"; new text. */
+static char *stem(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *name = c2s_strdup(slash ? slash + 1 : path);
+    char *dot = name ? strrchr(name, '.') : NULL;
+    if (dot && dot != name)
+        *dot = '\0';
+    return name;
+}
+
+static bool load_step(struct c2s_session *s, const char *path, struct c2s_version_info *info,
+                      bool *is_new, struct c2s_error *err)
+{
+    struct c2s_model *model;
+    char note[160];
+    if (!c2s_keras_read(path, &model, err))
+        return false;
+    snprintf(note, sizeof note, "%d of %d tensors read, written by Keras %s", model->n_tensors_read,
+             model->n_tensors_expected, model->keras_version[0] ? model->keras_version : "?");
+    info->note = note;
+    if (hash_file(path, info->source_hash, err))
+        return adopt(s, info, model, is_new, err);
+    c2s_model_destroy(model);
+    return false;
+}
+
+bool c2s_session_load(struct c2s_session *s, const char *path, int64_t *id, bool *is_new,
+                      struct c2s_error *err)
+{
+    char *step = NULL, *name = stem(path), *source = realpath(path, NULL);
+    bool ok = (name || c2s_fail_nomem(err)) && step_load(path, &step, err);
+    if (ok) {
+        struct c2s_version_info info = {.step = step, .name = name, .source = source};
+        ok = load_step(s, path, &info, is_new, err);
+    }
+    c2s_free(step);
+    c2s_free(name);
+    free(source);
+    if (ok && id)
+        *id = s->current->info.id;
+    return ok;
+}
+
+static bool quantize_step(struct c2s_session *s, const struct c2s_quantize_plan *plan,
+                          const char *step, bool *is_new, struct c2s_quantize_report *report,
+                          struct c2s_error *err)
+{
+    struct c2s_model *model;
+    struct c2s_quantize_report made = {0};
+    char note[200];
+    if (!c2s_quantize(s->current->model, plan, &s->progress, &model, &made, err))
+        return false;
+    snprintf(note, sizeof note,
+             "%d batch normalizations folded, weights of %d layers and %d activations quantized",
+             made.n_folded, made.n_weights, made.n_activations);
+    struct c2s_version_info info = {
+        .parent = s->current->info.id, .step = step, .name = s->current->info.name, .note = note};
+    if (report)
+        *report = made;
+    return adopt(s, &info, model, is_new, err);
+}
+
+bool c2s_session_quantize(struct c2s_session *s, const struct c2s_quantize_plan *plan, int64_t *id,
+                          bool *is_new, struct c2s_quantize_report *report, struct c2s_error *err)
+{
+    char *step;
+    if (!s->current)
+        return c2s_fail(err, C2S_STATE, "no model is loaded; try: load FILE.h5");
+    if (!step_quantize(plan, &step, err))
+        return false;
+    bool ok = quantize_step(s, plan, step, is_new, report, err);
+    c2s_free(step);
+    if (ok && id)
+        *id = s->current->info.id;
+    return ok;
+}
+
+bool c2s_session_checkout(struct c2s_session *s, const char *name, struct c2s_error *err)
+{
+    int64_t id;
+    return c2s_session_version_id(s, name, &id, err) && move_to(s, id, err);
+}
+
+bool c2s_session_undo(struct c2s_session *s, struct c2s_error *err)
+{
+    if (!s->current)
+        return c2s_fail(err, C2S_STATE, "nothing to undo: no model is loaded");
+    if (s->current->info.parent == 0)
+        return c2s_fail(err, C2S_STATE,
+                        "nothing to undo: v%lld was loaded from a file and has no parent; "
+                        "'checkout' goes to another version",
+                        (long long)s->current->info.id);
+    return move_to(s, s->current->info.parent, err);
+}

@@ -1,0 +1,88 @@
+/* Commands in their canonical form: what history shows and a script replays. Options appear only
+ * when they are not the default. */
+#include "session/private.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+bool step_load(const char *path, char **out, struct c2s_error *err)
+{
+    struct text t = {0};
+    text_add(&t, "load ");
+    text_add_quoted(&t, path);
+    return text_take(&t, out, err);
+}
+
+/* -1 and the bits of all other layers mean the same. */
+static bool has_own_input_bits(const struct c2s_quantize_plan *p)
+{
+    return p->input_weight_quantization >= 0 &&
+           p->input_weight_quantization != p->weight_quantization;
+}
+
+bool step_quantize(const struct c2s_quantize_plan *p, char **out, struct c2s_error *err)
+{
+    struct text t = {0};
+    int weights = p->weight_quantization, activations = p->activ_quantization;
+    bool own_input = has_own_input_bits(p);
+    if (activations > 0 && weights == 0 && !own_input)
+        text_add(&t, "quantize activations %d", activations);
+    else if (activations == 0)
+        text_add(&t, "quantize weights %d", weights);
+    else if (activations == weights)
+        text_add(&t, "quantize all %d", weights);
+    else
+        text_add(&t, "quantize all --weights %d --activations %d", weights, activations);
+    if (own_input)
+        text_add(&t, " --input %d", p->input_weight_quantization);
+    if (p->rule == C2S_RULE_18)
+        text_add(&t, " --rule 1.8");
+    if (p->layers && strcmp(p->layers, "*") != 0) {
+        text_add(&t, " --layers ");
+        text_add_quoted(&t, p->layers);
+    }
+    if (p->keep_batch_norm)
+        text_add(&t, " --no-fold");
+    return text_take(&t, out, err);
+}
+
+/* Paths inside the working folder read better without it. */
+static const char *without_folder(const char *path)
+{
+    char folder[4096];
+    size_t n = getcwd(folder, sizeof folder) ? strlen(folder) : 0;
+    if (n > 1 && strncmp(path, folder, n) == 0 && path[n] == '/' && path[n + 1] != '\0')
+        return path + n + 1;
+    return path;
+}
+
+bool step_use_data(const struct c2s_dataset_record *d, char **out, struct c2s_error *err)
+{
+    struct text t = {0};
+    text_add(&t, "data use ");
+    text_add_quoted(&t, without_folder(d->path));
+    if (d->labels) {
+        text_add(&t, " --labels ");
+        text_add_quoted(&t, without_folder(d->labels));
+    }
+    if (d->scale != 1) {
+        text_add(&t, " --scale ");
+        text_add_number(&t, d->scale);
+    }
+    if (d->shift != 0) {
+        text_add(&t, " --shift ");
+        text_add_number(&t, d->shift);
+    }
+    if (d->limit > 0)
+        text_add(&t, " --limit %lld", (long long)d->limit);
+    if (d->limit > 0 && d->seed > 0)
+        text_add(&t, " --seed %llu", (unsigned long long)d->seed);
+    if (d->split && strcmp(d->split, "test") != 0) {
+        text_add(&t, " --split ");
+        text_add_quoted(&t, d->split);
+    }
+    return text_take(&t, out, err);
+}
