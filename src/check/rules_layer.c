@@ -25,15 +25,28 @@ static const char *hint(const struct c2s_layer *l)
     case C2S_OP_CONCATENATE:
         return "Akida 1.0 joins no paths";
     default:
-        return "Akida 1.0 has no such layer";
+        return "Akida 1.0 has no such layer, or its settings are unknown here";
     }
+}
+
+static bool is_channels_first(const struct c2s_layer *l)
+{
+    struct c2s_error ignored = {0}; /* a config that is no JSON has no data_format either */
+    if (!l->config || !strstr(l->config, "channels_first"))
+        return false;
+    struct c2s_json *json = c2s_json_parse(l->config, strlen(l->config), &ignored);
+    const char *format = c2s_json_text(c2s_json_get(json, "data_format"), "");
+    bool is_it = strcmp(format, "channels_first") == 0;
+    c2s_json_free(json);
+    return is_it;
 }
 
 void c2s_rule_supported(struct c2s_check_run *run)
 {
     for (int i = 0; i < run->m->n_layers; i++) {
         const struct c2s_layer *l = run->m->layers[i];
-        if (c2s_chain_is_unsupported(l))
+        /* Joins and channels first have rules of their own. */
+        if (c2s_chain_is_unsupported(l) && l->n_inputs < 2 && !is_channels_first(l))
             c2s_report(run, i, "%s is not supported: %s", l->class_name, hint(l));
     }
 }
@@ -108,17 +121,9 @@ void c2s_rule_depth_multiplier(struct c2s_check_run *run)
 
 void c2s_rule_channels_last(struct c2s_check_run *run)
 {
-    for (int i = 0; i < run->m->n_layers; i++) {
-        const char *config = run->m->layers[i]->config;
-        struct c2s_error ignored = {0}; /* a config that is no JSON has no data_format either */
-        if (!config || !strstr(config, "channels_first"))
-            continue;
-        struct c2s_json *json = c2s_json_parse(config, strlen(config), &ignored);
-        const char *format = c2s_json_text(c2s_json_get(json, "data_format"), "");
-        if (strcmp(format, "channels_first") == 0)
+    for (int i = 0; i < run->m->n_layers; i++)
+        if (is_channels_first(run->m->layers[i]))
             c2s_report(run, i, "data_format is channels_first; only channels_last is taken");
-        c2s_json_free(json);
-    }
 }
 
 void c2s_rule_relu_options(struct c2s_check_run *run)

@@ -176,8 +176,9 @@ void c2s_rule_first_layer(struct c2s_check_run *run)
     if (!first) {
         c2s_report(run, -1, "the model has no neural layer");
     } else if (first->op != C2S_OP_CONV2D) {
-        c2s_report(run, run->chain.at[position], "%s takes the input; it must be a Conv2D",
-                   first->class_name);
+        if (!c2s_chain_is_unsupported(first))
+            c2s_report(run, run->chain.at[position], "%s takes the input; it must be a Conv2D",
+                       first->class_name);
     } else {
         int64_t dims[3];
         if (c2s_input_dims(run, run->chain.at[position], dims) &&
