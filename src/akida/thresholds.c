@@ -1,0 +1,118 @@
+/* Thresholds and activation steps of an Akida layer, to the last bit as cnn2snn's weights_ops.py
+ * computes them with numpy < 2:
+ *   - a Python float or numpy scalar does not widen a float32 array: alpha * delta is float32 when
+ *     delta is one number per filter, float64 when it is one for all;
+ *   - Keras' threshold and step are spread by numpy.ones, that is in float64, and so is everything
+ *     they meet: T is float64 until its floor, act_step until its cast to float32;
+ *   - the pooling factor multiplies act_step after that cast, in float32. */
+#include <math.h>
+
+#include "akida/convert.h"
+#include "base/alloc.h"
+
+/* Sum of a filter's integers, for the input's shift; only InputConvolutional uses it. */
+static int64_t filter_sum(const struct akida_neural *n, int filter)
+{
+    int64_t sum = 0;
+    for (int64_t i = filter; i < c2s_tensor_count(n->integers); i += n->filters)
+        sum += c2s_i8(n->integers)[i];
+    return sum;
+}
+
+struct raw {
+    double threshold;
+    float step;
+};
+
+/* Rule 1.8 with the BatchNormalization of an unfolded block, or none. */
+struct inputs {
+    const struct akida_neural *neural;
+    const struct akida_batch_norm *batch_norm; /* NULL when folded or absent */
+    double alpha, shift, act_threshold, act_step;
+    float pool_factor;
+};
+
+static struct raw compute(const struct inputs *in, int i)
+{
+    const struct akida_neural *n = in->neural;
+    double bias = (double)n->bias[i];
+    double scaled =
+        n->is_per_axis ? (double)((float)in->alpha * n->delta[i]) : in->alpha * (double)n->delta[0];
+    struct raw r;
+    if (!in->batch_norm) {
+        r.threshold = scaled * (in->act_threshold - bias);
+        r.step = (float)(scaled * in->act_step);
+    } else {
+        const struct akida_batch_norm *b = in->batch_norm;
+        float ratio = b->sigma[i] / b->gamma[i];
+        r.threshold = scaled * ((double)ratio * (in->act_threshold - (double)b->beta[i]) +
+                                (double)b->mean[i] - bias);
+        /* A scalar meets the float32 array sigma here: float32 in both cases. */
+        r.step = (float)((double)((float)scaled * b->sigma[i] / b->gamma[i]) * in->act_step);
+    }
+    r.threshold += in->shift != 0 ? (double)filter_sum(n, i) * in->shift : 0;
+    r.threshold = floor(r.threshold * (double)in->pool_factor);
+    r.step *= in->pool_factor;
+    return r;
+}
+
+static bool store(const struct c2s_layer *l, int filter, struct raw r, struct c2s_akida_layer *out,
+                  bool *negate, struct c2s_error *err)
+{
+    if (!isfinite(r.threshold) || !isfinite(r.step) || fabs(r.threshold) > INT32_MAX)
+        return c2s_fail(
+            err, C2S_RANGE,
+            "layer '%s' has the threshold %g and act_step %g for filter %d, beyond what "
+            "Akida holds; a very small gamma or NaN weight is the usual cause: train "
+            "again with gammas of 0.01 and more",
+            l->name, r.threshold, (double)r.step, filter);
+    negate[filter] = r.step < 0;
+    c2s_i32(out->threshold)[filter] = (int32_t)(negate[filter] ? -r.threshold : r.threshold);
+    c2s_f32(out->act_step)[filter] = negate[filter] ? -r.step : r.step;
+    return true;
+}
+
+static void read_activation(const struct c2s_layer *l, struct inputs *in)
+{
+    float step, threshold;
+    c2s_layer_activation_step(l, &step, &threshold);
+    in->act_threshold = (double)threshold;
+    in->act_step = (double)step * exp2(l->attr.quantized_relu.bitwidth) / 16;
+}
+
+static float pool_factor(const struct c2s_model *m, const struct akida_block *b)
+{
+    if (b->pool < 0 || m->layers[b->pool]->op != C2S_OP_GLOBAL_AVERAGE_POOL)
+        return 1;
+    const struct c2s_layer *in = m->layers[m->layers[b->pool]->inputs[0]];
+    return (float)(in->dims[0] * in->dims[1]);
+}
+
+bool akida_thresholds(const struct c2s_model *m, const struct akida_block *b,
+                      const struct akida_neural *n, const struct akida_scaling *input,
+                      enum c2s_rule_of_conversion rule, struct c2s_akida_layer *out, bool **negate,
+                      struct c2s_error *err)
+{
+    struct akida_batch_norm batch_norm = {0};
+    struct inputs in = {.neural = n, .alpha = input->scale, .act_step = 1};
+    int64_t filters = n->filters;
+    in.pool_factor = pool_factor(m, b);
+    if (out->type == C2S_AKIDA_INPUT_CONVOLUTIONAL)
+        in.shift = input->shift;
+    if (b->activation >= 0)
+        read_activation(m->layers[b->activation], &in);
+    bool ok = true;
+    if (b->batch_norm >= 0 && rule == C2S_CONVERT_18) {
+        in.batch_norm = &batch_norm;
+        ok = akida_batch_norm_init(&batch_norm, m->layers[b->batch_norm], n->filters, err);
+    }
+    *negate = c2s_calloc((size_t)filters, sizeof **negate);
+    out->threshold = ok ? c2s_tensor_create(C2S_I32, 1, &filters, err) : NULL;
+    out->act_step = ok ? c2s_tensor_create(C2S_F32, 1, &filters, err) : NULL;
+    if (ok && (!*negate || !out->threshold || !out->act_step))
+        ok = c2s_fail_nomem(err);
+    for (int i = 0; ok && i < n->filters; i++)
+        ok = store(m->layers[b->neural], i, compute(&in, i), out, *negate, err);
+    akida_batch_norm_finish(&batch_norm);
+    return ok;
+}
