@@ -3,16 +3,10 @@
 #include <string.h>
 
 #include "akida/dnnl_integer.h"
-#include "akida/simulate.h"
+#include "akida/routes.h"
 #include "base/alloc.h"
 
 enum { CHUNK = 64 }; /* samples at a time: bounds memory, keeps intermediate results in caches */
-
-enum route {
-    ROUTE_LOOPS,   /* naive loops: always right */
-    ROUTE_INTEGER, /* uint8 x int8 -> int32 */
-    ROUTE_FLOAT    /* float32, where every partial sum is an integer below 2^24 */
-};
 
 struct stage {
     const struct c2s_akida_layer *l;
@@ -20,7 +14,7 @@ struct stage {
     int8_t *plain;   /* owned */
     int32_t *levels; /* owned; NULL without activation */
     enum route route;
-    bool pads_input; /* a padding value other than 0, which oneDNN does not know */
+    bool pads_input;                      /* with another value than 0 */
     struct akida_product *first, *second; /* second: the pointwise half of a separable layer */
 };
 
@@ -54,77 +48,6 @@ static bool reserve(struct buffer *b, size_t bytes, struct c2s_error *err)
 static int64_t volume(const int64_t dims[3])
 {
     return dims[0] * dims[1] * dims[2];
-}
-
-/* ---- bounds: is a route exact? ---- */
-
-struct bounds {
-    int64_t sum;     /* largest |potential| any input can give */
-    int64_t product; /* largest |input * weight| */
-};
-
-static int64_t largest_input(const struct c2s_akida_layer *l)
-{
-    return (1 << l->input_bits) - 1;
-}
-
-/* weights: [taps][columns]; each column is summed on its own. */
-static struct bounds bound_columns(const int8_t *weights, int64_t taps, int64_t columns,
-                                   int64_t input)
-{
-    struct bounds b = {0, 0};
-    for (int64_t n = 0; n < columns; n++) {
-        int64_t sum = 0;
-        for (int64_t k = 0; k < taps; k++) {
-            int64_t w = weights[k * columns + n];
-            w = w < 0 ? -w : w;
-            sum += w * input;
-            b.product = w * input > b.product ? w * input : b.product;
-        }
-        b.sum = sum > b.sum ? sum : b.sum;
-    }
-    return b;
-}
-
-/* AVX2 adds pairs of products in 16 bits that saturate: both must fit. */
-static bool is_exact_in_integers(struct bounds b)
-{
-    return 2 * b.product <= INT16_MAX && b.sum <= INT32_MAX;
-}
-
-static bool is_exact_in_float(struct bounds b)
-{
-    return b.sum <= INT64_C(1) << 24;
-}
-
-static struct bounds bound_first(const struct stage *s)
-{
-    const struct c2s_akida_layer *l = s->l;
-    int64_t taps = l->type == C2S_AKIDA_FULLY_CONNECTED
-                       ? volume(s->g.in)
-                       : (int64_t)l->kernel[0] * l->kernel[1] * s->g.in[2];
-    if (l->type == C2S_AKIDA_SEPARABLE_CONVOLUTIONAL)
-        return bound_columns(s->plain, (int64_t)l->kernel[0] * l->kernel[1], s->g.in[2],
-                             largest_input(l));
-    return bound_columns(s->plain, taps, l->filters, largest_input(l));
-}
-
-static void choose_route(struct stage *s)
-{
-    const struct c2s_akida_layer *l = s->l;
-    struct bounds first = bound_first(s);
-    s->pads_input =
-        l->type == C2S_AKIDA_INPUT_CONVOLUTIONAL && l->padding_value != 0 && l->padding == C2S_SAME;
-    if (s->pads_input && (l->padding_value < 0 || l->padding_value > 255))
-        return;
-    bool in_integers = is_exact_in_integers(first), in_float = is_exact_in_float(first);
-    if (l->type == C2S_AKIDA_SEPARABLE_CONVOLUTIONAL) {
-        struct bounds second =
-            bound_columns(c2s_i8(l->weights_pw), s->g.in[2], l->filters, first.sum);
-        if (!in_float || !is_exact_in_float(second))
-            return;
-    }
-    s->route = in_integers ? ROUTE_INTEGER : in_float ? ROUTE_FLOAT : ROUTE_LOOPS;
 }
 
 /* ---- preparation ---- */
@@ -198,7 +121,9 @@ static bool prepare_stage(struct stage *s, const struct c2s_akida_layer *l, bool
         return false;
     if (!fast)
         return true;
-    choose_route(s);
+    s->pads_input =
+        l->type == C2S_AKIDA_INPUT_CONVOLUTIONAL && l->padding_value != 0 && l->padding == C2S_SAME;
+    s->route = akida_choose_route(l, s->plain, s->pads_input);
     if (!l->has_activation)
         return true;
     s->levels =
