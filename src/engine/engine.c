@@ -7,6 +7,7 @@
 
 static const struct c2s_engine_ops *const engines[] = {
     &c2s_engine_ref,
+    &c2s_engine_akida,
 };
 
 #define N_ENGINES (sizeof engines / sizeof *engines)

@@ -4,8 +4,9 @@
 
 #include <c2s/engine.h>
 
-extern const struct c2s_engine_ops c2s_engine_ref;  /* ref.c */
-extern const struct c2s_engine_ops c2s_engine_dnnl; /* dnnl.c */
+extern const struct c2s_engine_ops c2s_engine_ref;   /* ref.c */
+extern const struct c2s_engine_ops c2s_engine_akida; /* akida_engine.c */
+extern const struct c2s_engine_ops c2s_engine_dnnl;  /* dnnl.c */
 
 /* The tensors a layer computes with: its parameters, kernels fake-quantized when it is quantized.
  * NULL where the layer has no such role. */
