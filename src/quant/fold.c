@@ -71,11 +71,10 @@ static struct c2s_tensor *channel_factors(const struct c2s_layer *l, const struc
         c2s_f32(factors)[c] = k;
     }
     if (factors && n_zero > 0 && !allow_zero_gamma) {
-        c2s_fail(
-            err, C2S_UNSUPPORTED,
-            "batch normalization '%s' has %lld gammas of 0, which would leave channels of '%s' "
-            "without weights; remove these channels or train again",
-            bn->name, (long long)n_zero, l->name);
+        c2s_fail(err, C2S_UNSUPPORTED,
+                 "batch normalization '%s' has gamma 0 in %lld of %lld channels, which would leave "
+                 "them without weights in '%s'; remove these channels or train again",
+                 bn->name, (long long)n_zero, (long long)channels, l->name);
         c2s_tensor_unref(factors);
         return NULL;
     }

@@ -45,9 +45,9 @@ static bool is_increasing(const struct c2s_layer *bn, const struct c2s_layer *po
         return true;
     return c2s_fail(
         err, C2S_UNSUPPORTED,
-        "batch normalization '%s' cannot move in front of max pooling '%s': %lld of %lld "
-        "gammas are not above 0; put it in front of the pooling in Keras and train "
-        "again, or keep batch normalization",
+        "batch normalization '%s' cannot move in front of max pooling '%s': gamma is "
+        "not above 0 in %lld of %lld channels; put it in front of the pooling in Keras and "
+        "train again, or keep batch normalization",
         bn->name, pool->name, (long long)n_bad, (long long)n);
 }
 
