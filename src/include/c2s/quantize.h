@@ -41,7 +41,8 @@ struct c2s_quantize_report {
  * the plan changes), CANCELLED, NOMEM.
  * Source: cnn2snn 2.2.6 quantization.py and transforms/; 1.8.13 for rule 1.8. Unlike them: 1.8.13
  * moves a normalization with gamma <= 0 in front of max pooling, which changes the function and is
- * refused here; layers inside submodels are quantized like the others. */
+ * refused here; layers inside submodels and on branches are quantized like the others; a
+ * normalization behind DepthwiseConv2D is folded, and one without scale or center too. */
 bool c2s_quantize(const struct c2s_model *m, const struct c2s_quantize_plan *plan,
                   const struct c2s_progress *progress, struct c2s_model **out,
                   struct c2s_quantize_report *report, struct c2s_error *err) C2S_MUST_CHECK;
