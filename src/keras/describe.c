@@ -100,7 +100,8 @@ static struct c2s_json *quantizer(const struct c2s_quantizer_spec *spec)
     struct c2s_json *object = c2s_json_new_object();
     if (c2s_json_set(object, "class", c2s_json_new_text(c2s_quantizer_class(spec->id))) &&
         c2s_json_set(object, "bitwidth", c2s_json_new_integer(spec->bitwidth)) &&
-        c2s_json_set(object, "threshold", real(spec->threshold)))
+        c2s_json_set(object, "threshold", real(spec->threshold)) &&
+        c2s_json_set(object, "is_limited", c2s_json_new_bool(spec->is_limited)))
         return object;
     c2s_json_free(object);
     return NULL;

@@ -97,6 +97,7 @@ static bool read_quantizer(const struct c2s_json *v, struct c2s_quantizer_spec *
     if (c2s_json_kind(v) == C2S_JSON_NULL)
         return true;
     out->id = c2s_quantizer_from_class(c2s_json_text(c2s_json_get(v, "class"), ""));
+    out->is_limited = c2s_json_bool(c2s_json_get(v, "is_limited"), false);
     return out->id != C2S_QUANTIZER_NONE && read_int(c2s_json_get(v, "bitwidth"), &out->bitwidth) &&
            out->bitwidth >= 2 && out->bitwidth <= 8 &&
            read_real(c2s_json_get(v, "threshold"), &out->threshold);

@@ -159,7 +159,7 @@ static void every_field_round_trips(void **state)
     l[C2S_OP_ZERO_PADDING]->attr.zero_padding.right = 4;
     l[C2S_OP_DROPOUT]->attr.dropout.rate = 1.0f / 3;
     l[C2S_OP_DENSE]->quantizer =
-        (struct c2s_quantizer_spec){C2S_QUANTIZER_STD_PER_AXIS, 5, 2.7182817f};
+        (struct c2s_quantizer_spec){C2S_QUANTIZER_STD_PER_AXIS, 5, 2.7182817f, true};
     assert_true(
         c2s_layer_set_text(&l[C2S_OP_UNKNOWN]->config, "{\"function\": [1, \"\\n\"]}", &err));
     assert_true(c2s_model_add_input(m, 0, &err) && c2s_model_add_output(m, m->n_layers - 1, &err));
