@@ -1,0 +1,38 @@
+/* Models for the rules of check, and the questions asked of each pair of them. */
+#ifndef TESTS_CHECK_CASES_H
+#define TESTS_CHECK_CASES_H
+
+#include <c2s/finding.h>
+
+/* (16,16,3), and parts to append: conv + relu, conv_1 + relu_1, flat + dense. */
+struct c2s_model *chain_image(void);
+struct c2s_layer *chain_front(struct c2s_model *m);
+struct c2s_layer *chain_inner(struct c2s_model *m);
+void chain_rear(struct c2s_model *m);
+struct c2s_layer *chain_quantized_relu(struct c2s_model *m, const char *name, int bits);
+/* conv (8 bits) -> act -> sep (bits) -> act_1 -> flat -> dense, all quantized */
+struct c2s_model *chain_quantized(int separable_bits, int activation_bits, int dense_bits);
+
+/* Rules tested in test_check_numbers.c; of the others, those of level akd1000 are in
+ * test_check_chip.c and the rest in test_check_rules.c. */
+#define NUMBER_RULES "E010 E011 E026 E027 E028 W031 W032 E033 W034"
+
+struct check_case {
+    const char *id;
+    const char *layer;                       /* where the broken model is reported */
+    struct c2s_model *(*build)(bool breaks); /* new */
+    bool input_is_integers;
+    const char *also; /* another error that the same mistake is */
+};
+
+/* Rows are the caller's to finish; fails the test on error. */
+struct c2s_findings run_check(const struct c2s_model *m, enum c2s_level level, bool integers);
+/* The rule reports the broken model once on its layer, and no error is found beside it. */
+void assert_broken_are_reported(const struct check_case *cases, int n);
+/* No error and not this rule on the sound one. */
+void assert_sound_are_clean(const struct check_case *cases, int n);
+/* A check of a level runs the rules of that level and those before; counts agree with rows. */
+void assert_levels_are_kept(const struct check_case *cases, int n);
+void assert_rule_is_tested(const struct c2s_rule_info *rule, const struct check_case *cases, int n);
+
+#endif

@@ -1,0 +1,146 @@
+/* Rules about weights, gammas and bits, each on two models: one that breaks the rule and one that
+ * just does not. */
+#include "support.h"
+#include "check_cases.h"
+#include "chains.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <c2s/finding.h>
+
+static struct c2s_model *normalized(float gamma, bool is_pooled)
+{
+    struct c2s_model *m = chain_image();
+    chain_conv(m, "conv", 8, 3);
+    if (is_pooled)
+        chain_max_pool(m, "pool", 2);
+    struct c2s_layer *bn = chain_add(m, C2S_OP_BATCH_NORM, "bn");
+    chain_relu(m, "relu");
+    chain_rear(m);
+    chain_finish(m);
+    c2s_f32(bn->params[C2S_GAMMA])[3] = gamma;
+    return m;
+}
+
+static struct c2s_model *zero_gamma(bool breaks)
+{
+    return normalized(breaks ? 0.0f : -0.5f, false);
+}
+
+static struct c2s_model *negative_gamma(bool breaks)
+{
+    return normalized(breaks ? -0.5f : 0.5f, true);
+}
+
+static struct c2s_model *weight_bits(bool breaks)
+{
+    return chain_quantized(4, 4, breaks ? 3 : 2);
+}
+
+static struct c2s_model *activation_bits(bool breaks)
+{
+    return chain_quantized(4, breaks ? 3 : 1, 4);
+}
+
+static struct c2s_model *separable_bits(bool breaks)
+{
+    struct c2s_model *m = chain_quantized(4, 4, 4);
+    if (breaks)
+        m->layers[c2s_model_find(m, "sep")]->quantizer_dw.bitwidth = 2;
+    return m;
+}
+
+static struct c2s_model *float_activations(bool breaks)
+{
+    struct c2s_model *m = chain_image();
+    chain_quantize(chain_conv(m, "conv", 8, 3), 8);
+    chain_quantized_relu(m, "act", 4);
+    chain_quantize(chain_conv(m, "conv_1", 8, 3), 4);
+    if (breaks)
+        chain_relu(m, "relu_1");
+    else
+        chain_quantized_relu(m, "act_1", 4);
+    chain_add(m, C2S_OP_FLATTEN, "flat");
+    chain_quantize(chain_dense(m, "dense", 4), 4);
+    chain_finish(m);
+    return m;
+}
+
+static struct c2s_model *float_weights(bool breaks)
+{
+    struct c2s_model *m = chain_quantized(4, 4, 4);
+    if (breaks)
+        m->layers[c2s_model_find(m, "dense")]->quantizer.id = C2S_QUANTIZER_NONE;
+    return m;
+}
+
+static struct c2s_model *with_weights(float value, int n)
+{
+    struct c2s_model *m = chain_image();
+    struct c2s_layer *conv = chain_front(m);
+    chain_rear(m);
+    chain_finish(m);
+    for (int i = 0; i < n; i++) /* [3,3,3,8]: the first filter */
+        c2s_f32(conv->params[C2S_KERNEL])[8 * i] = value;
+    return m;
+}
+
+static struct c2s_model *finite_weights(bool breaks)
+{
+    return with_weights(breaks ? INFINITY : 1000, 1);
+}
+
+static struct c2s_model *dead_filters(bool breaks)
+{
+    return with_weights(0, breaks ? 27 : 26);
+}
+
+static const struct check_case cases[] = {
+    {"E010", "bn", zero_gamma},
+    {"E011", "bn", negative_gamma},
+    {"E026", "dense", weight_bits, .also = "E054"},
+    {"E027", "act_1", activation_bits},
+    {"E028", "sep", separable_bits},
+    {"W031", "relu_1", float_activations},
+    {"W032", "dense", float_weights},
+    {"E033", "conv", finite_weights},
+    {"W034", "conv", dead_filters},
+};
+#define N_CASES ((int)(sizeof cases / sizeof cases[0]))
+
+static void broken_models_are_reported(void **state)
+{
+    (void)state;
+    assert_broken_are_reported(cases, N_CASES);
+}
+
+static void sound_models_are_not(void **state)
+{
+    (void)state;
+    assert_sound_are_clean(cases, N_CASES);
+}
+
+static void levels_leave_later_ones_out(void **state)
+{
+    (void)state;
+    assert_levels_are_kept(cases, N_CASES);
+}
+static void every_rule_of_this_file_is_tested(void **state)
+{
+    (void)state;
+    for (const struct c2s_rule_info *r = c2s_rules(); r->id; r++)
+        if (strstr(NUMBER_RULES, r->id))
+            assert_rule_is_tested(r, cases, N_CASES);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_models_are_reported),
+        cmocka_unit_test(sound_models_are_not),
+        cmocka_unit_test(levels_leave_later_ones_out),
+        cmocka_unit_test(every_rule_of_this_file_is_tested),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
