@@ -97,6 +97,8 @@ static bool check_conv(const struct walk *w, const struct c2s_layer *l)
     const struct c2s_conv_attr *a = &l->attr.conv;
     if (a->dilation[0] != 1 || a->dilation[1] != 1)
         return unsupported(w, l, "has a dilation; Akida knows none, use a larger kernel or stride");
+    if (a->kernel[0] % 2 == 0 || a->kernel[1] % 2 == 0)
+        return unsupported(w, l, "has a kernel of even size; Akida takes 1, 3, 5 or 7");
     if (a->groups != 1 || a->depth_multiplier != 1)
         return unsupported(w, l, "has groups or a depth multiplier; Akida knows neither");
     return true;
@@ -117,16 +119,12 @@ static bool is_last_neural(const struct walk *w, int index)
     return true;
 }
 
-static bool check_inlined(const struct walk *w, const struct c2s_layer *l, int index)
+static bool check_inlined(const struct walk *w, const struct c2s_layer *l)
 {
     enum c2s_function f = l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function;
-    if (f == C2S_FN_LINEAR)
-        return true;
-    /* Increasing, so the largest output stays the largest: discarded as a layer of its own is. */
-    if (is_last_neural(w, index) && f != C2S_FN_RELU && f != C2S_FN_RELU6)
-        return true;
-    return unsupported(w, l,
-                       "has its activation inside; make it a layer of its own and quantize that");
+    return f == C2S_FN_LINEAR ||
+           unsupported(
+               w, l, "has its activation inside; make it a layer of its own, then quantize again");
 }
 
 static bool check_first(const struct walk *w, const struct c2s_layer *l)
@@ -152,8 +150,8 @@ static bool start_block(struct walk *w, int index)
     if (w->flatten >= 0 && l->op != C2S_OP_DENSE)
         return unsupported(w, w->m->layers[w->flatten], "is only possible in front of a Dense");
     if (!(before || check_first(w, l)) ||
-        !(l->op == C2S_OP_DENSE ? check_dense(w, l) : check_conv(w, l)) ||
-        !check_inlined(w, l, index) || !check_quantized(w, l))
+        !(l->op == C2S_OP_DENSE ? check_dense(w, l) : check_conv(w, l)) || !check_inlined(w, l) ||
+        !check_quantized(w, l))
         return false;
     struct akida_block *grown =
         c2s_realloc(w->map->blocks, sizeof *grown * (size_t)(w->map->n + 1));
