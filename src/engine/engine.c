@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 
 static const struct c2s_engine_ops *const engines[] = {
+    &c2s_engine_dnnl, /* the default */
     &c2s_engine_ref,
     &c2s_engine_akida,
 };
