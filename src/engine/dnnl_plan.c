@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 
 /* Bytes of activations that a lane should hold at most, about what a core's second cache keeps. */
-#define LANE_BYTES (1024 * 1024)
+#define LANE_BYTES (512 * 1024)
 #define MAX_CHUNK  64
 
 static int64_t count(const struct c2s_layer *l)
@@ -32,13 +32,20 @@ static int only_reader(const struct c2s_model *m, int index)
     return reader;
 }
 
+static enum c2s_function function_of(const struct c2s_layer *l)
+{
+    return l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function;
+}
+
 static bool can_fuse(const struct c2s_layer *l)
 {
-    enum c2s_function f = l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function;
+    enum c2s_function f = function_of(l);
     return (l->op != C2S_OP_DENSE || l->rank == 1) &&
            (f == C2S_FN_LINEAR || f == C2S_FN_RELU || f == C2S_FN_RELU6);
 }
 
+/* An inlined ReLU and another one behind it are not both fused: oneDNN 2.6's convolutions compute
+ * the second with the first one's slope. */
 static void fuse(struct plan *p, struct plan_step *s, bool *is_done)
 {
     const struct c2s_model *m = p->model;
@@ -48,7 +55,8 @@ static void fuse(struct plan *p, struct plan_step *s, bool *is_done)
         is_done[s->value = next] = true;
         next = only_reader(m, next);
     }
-    if (next >= 0 && plan_can_fuse_activation(m->layers[next])) {
+    if (next >= 0 && function_of(s->layer) == C2S_FN_LINEAR &&
+        plan_can_fuse_activation(m->layers[next])) {
         s->activate = m->layers[next];
         is_done[s->value = next] = true;
     }
