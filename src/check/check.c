@@ -91,6 +91,7 @@ bool c2s_check(const struct c2s_model *m, const struct c2s_check_options *option
             c2s_rule_at(i)(&run);
     }
     c2s_chain_finish(&run.chain);
+    c2s_akida_net_destroy(run.net);
     if (run.is_out_of_memory) {
         c2s_findings_finish(out);
         return c2s_fail_nomem(err);

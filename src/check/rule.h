@@ -16,12 +16,22 @@ struct c2s_check_run {
     const struct c2s_rule_info *rule; /* the one that runs now */
     struct c2s_findings *out;
     bool is_out_of_memory; /* a report was lost: the run fails as a whole */
+    /* The conversion, tried when a rule first asks for it: see c2s_check_network. */
+    bool is_tried;
+    bool is_predicted;           /* of a model quantized for the purpose: m is float in part */
+    struct c2s_akida_net *net;   /* owned */
+    struct c2s_error conversion; /* why there is none, if it was tried and failed */
 };
 
 typedef void c2s_rule_function(struct c2s_check_run *run);
 
 /* Adds a finding of the rule that runs now. layer -1 = the whole model. */
 void c2s_report(struct c2s_check_run *run, int layer, const char *fmt, ...) C2S_PRINTF(3, 4);
+
+/* The converted network, borrowed, or NULL: not tried while the model has errors at level akida or
+ * before, or it failed. What is float in it gets weights of 4 bits (8 in an input convolution) and
+ * activations of 4 first. */
+const struct c2s_akida_net *c2s_check_network(struct c2s_check_run *run);
 
 /* The function of rule number i of c2s_rules(). */
 c2s_rule_function *c2s_rule_at(int i);
