@@ -15,7 +15,7 @@ struct c2s_model *chain_quantized(int separable_bits, int activation_bits, int d
 
 /* Rules tested in test_check_numbers.c; of the others, those of level akd1000 are in
  * test_check_chip.c and the rest in test_check_rules.c. */
-#define NUMBER_RULES "E010 E011 E026 E027 E028 W031 W032 E033 W034"
+#define NUMBER_RULES "E010 E011 E026 E027 E028 W031 W032 E033 W034 E036 E037 E056 E057"
 
 struct check_case {
     const char *id;

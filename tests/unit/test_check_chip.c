@@ -3,6 +3,8 @@
 #include "check_cases.h"
 #include "chains.h"
 
+#include <string.h>
+
 #include <c2s/finding.h>
 
 static struct c2s_model *max_pool_then_dense(bool breaks)
@@ -221,7 +223,7 @@ static const struct check_case cases[] = {
     {"E051", "conv_1", global_average},
     {"E052", "conv_1", inner_size},
     {"E053", "dense", dense_size, .input_is_integers = true},
-    {"E054", "sep", chip_weight_bits},
+    {"E054", "sep", chip_weight_bits, .also = "E057"},
     {"W055", "dense", first_bits_to_come, .input_is_integers = true},
     {"E058", "sep", zero_kernel},
     {"N066", "conv", note_image_bits},
@@ -250,7 +252,7 @@ static void every_rule_of_this_file_is_tested(void **state)
 {
     (void)state;
     for (const struct c2s_rule_info *r = c2s_rules(); r->id; r++)
-        if (r->level == C2S_LEVEL_AKD1000)
+        if (r->level == C2S_LEVEL_AKD1000 && !strstr(NUMBER_RULES, r->id))
             assert_rule_is_tested(r, cases, N_CASES);
 }
 

@@ -96,6 +96,49 @@ static struct c2s_model *dead_filters(bool breaks)
     return with_weights(0, breaks ? 27 : 26);
 }
 
+/* A quantized net whose separable layer has weights and biases times these. */
+static struct c2s_model *scaled(float weights, float bias, bool is_averaged)
+{
+    struct c2s_model *m = chain_image();
+    chain_quantize(chain_conv(m, "conv", 8, 3), 8);
+    chain_quantized_relu(m, "act", 4);
+    struct c2s_layer *conv = chain_conv(m, "conv_1", 8, 3);
+    chain_quantize(conv, 4);
+    if (is_averaged)
+        chain_add(m, C2S_OP_GLOBAL_AVERAGE_POOL, "gap");
+    chain_quantized_relu(m, "act_1", 4);
+    if (!is_averaged)
+        chain_add(m, C2S_OP_FLATTEN, "flat");
+    chain_quantize(chain_dense(m, "dense", 4), 4);
+    chain_finish(m);
+    for (int64_t i = 0; i < c2s_tensor_count(conv->params[C2S_KERNEL]); i++)
+        c2s_f32(conv->params[C2S_KERNEL])[i] *= weights;
+    c2s_f32(conv->params[C2S_BIAS])[2] = bias;
+    return m;
+}
+
+/* Largest weight about 1/2, scale factor about 15, input scale 2.5: an act_step of about 15. */
+static struct c2s_model *small_act_step(bool breaks)
+{
+    return scaled(breaks ? 1000 : 100, 0, false);
+}
+
+/* Scale factors stop at 1000; the average multiplies by 256. */
+static struct c2s_model *act_step_range(bool breaks)
+{
+    return scaled(breaks ? 0.02f : 0.08f, 0, true);
+}
+
+static struct c2s_model *threshold_range(bool breaks)
+{
+    return scaled(1, breaks ? 20000 : 10000, false);
+}
+
+static struct c2s_model *conversion(bool breaks)
+{
+    return scaled(1, breaks ? 1e30f : 1, false);
+}
+
 static const struct check_case cases[] = {
     {"E010", "bn", zero_gamma},
     {"E011", "bn", negative_gamma},
@@ -106,6 +149,10 @@ static const struct check_case cases[] = {
     {"W032", "dense", float_weights},
     {"E033", "conv", finite_weights},
     {"W034", "conv", dead_filters},
+    {"E036", "conv_1", small_act_step},
+    {"E037", "", conversion},
+    {"E056", "conv_1", threshold_range},
+    {"E057", "conv_1", act_step_range},
 };
 #define N_CASES ((int)(sizeof cases / sizeof cases[0]))
 

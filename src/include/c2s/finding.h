@@ -25,7 +25,7 @@ struct c2s_rule_info { /* one row of the rule table */
 struct c2s_finding {
     const struct c2s_rule_info *rule; /* borrowed, static */
     int layer;                        /* index, or -1 for the whole model */
-    char text[200];                   /* what was measured and what is allowed, for this layer */
+    char text[400]; /* what was measured and what is allowed, for this layer; no full stop */
 };
 
 struct c2s_findings {
