@@ -14,7 +14,6 @@
 struct db {
     sqlite3 *raw;
     char *path;
-    int busy_ms;
 };
 
 /* The system's reason for the last failure, or SQLite's own. */
@@ -24,21 +23,23 @@ static const char *reason(const struct db *db, int status)
     return number ? strerror(number) : sqlite3_errstr(status);
 }
 
-static bool is_disk_full(const struct db *db, int status)
+/* A failed write without a known reason is most likely a quota or size limit. */
+static bool is_disk_full(const struct db *db, int extended)
 {
     int number = db->raw ? sqlite3_system_errno(db->raw) : 0;
-    return status == SQLITE_FULL ||
-           (status == SQLITE_IOERR && (number == ENOSPC || number == EFBIG || number == EDQUOT));
+    return (extended & 0xff) == SQLITE_FULL ||
+           (extended == SQLITE_IOERR_WRITE &&
+            (number == 0 || number == ENOSPC || number == EFBIG || number == EDQUOT));
 }
 
 static bool fail(const struct db *db, int extended, struct c2s_error *err)
 {
     int status = extended & 0xff;
-    if (is_disk_full(db, status))
+    if (is_disk_full(db, extended))
         return c2s_fail(err, C2S_STORE,
-                        "the disk of workspace '%s' is full; nothing was changed; free some space "
-                        "and repeat the command",
-                        db->path);
+                        "cannot write workspace '%s': the disk is full%s; nothing was changed; "
+                        "free some space and repeat the command",
+                        db->path, status == SQLITE_FULL ? "" : " or fails");
     switch (status) {
     case SQLITE_NOMEM:
         return c2s_fail_nomem(err);
@@ -100,7 +101,7 @@ static int open_raw(struct db *db, const char *name, int flags)
     if (status != SQLITE_OK)
         return status;
     sqlite3_extended_result_codes(db->raw, 1);
-    sqlite3_busy_timeout(db->raw, db->busy_ms);
+    sqlite3_busy_timeout(db->raw, BUSY_SECONDS * 1000);
     /* The first access to the file; WAL files in a folder without write permission fail here. */
     return sqlite3_exec(db->raw,
                         "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
@@ -109,7 +110,7 @@ static int open_raw(struct db *db, const char *name, int flags)
                         NULL, NULL, NULL);
 }
 
-/* Versions may stand in a log beside the file, which an immutable view would not see. */
+/* Versions may stand in a log beside the file, which a view of the file alone would not see. */
 static bool has_log(const struct db *db)
 {
     char *path = NULL;
@@ -120,19 +121,50 @@ static bool has_log(const struct db *db)
     return found;
 }
 
-static int open_somehow(struct db *db)
+static bool may_write_beside(const struct db *db, const char *suffix)
 {
-    int status = open_raw(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-    int primary = status & 0xff;
-    if ((primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY) || access(db->path, R_OK) != 0)
-        return status;
-    status = open_raw(db, db->path, SQLITE_OPEN_READONLY);
-    if (status == SQLITE_OK || has_log(db))
-        return status;
+    char *path = NULL;
+    bool ok = asprintf(&path, "%s%s", db->path, suffix) >= 0 &&
+              (euidaccess(path, F_OK) != 0 || euidaccess(path, W_OK) == 0);
+    free(path);
+    return ok;
+}
+
+static bool may_write_folder(const struct db *db)
+{
+    const char *slash = strrchr(db->path, '/');
+    char *folder =
+        slash ? strndup(db->path, slash == db->path ? 1 : (size_t)(slash - db->path)) : strdup(".");
+    bool ok = folder && euidaccess(folder, W_OK | X_OK) == 0;
+    free(folder);
+    return ok;
+}
+
+/* SQLite writes the file, and makes a log and its index beside it. */
+static bool may_write(const struct db *db)
+{
+    return strcmp(db->path, ":memory:") == 0 ||
+           (may_write_folder(db) && may_write_beside(db, "") && may_write_beside(db, "-wal") &&
+            may_write_beside(db, "-shm"));
+}
+
+/* Without a log the file is all there is, and reading it as immutable leaves no files behind that
+ * would be in its owner's way. */
+static int open_for_reading(struct db *db)
+{
+    if (has_log(db))
+        return open_raw(db, db->path, SQLITE_OPEN_READONLY);
     char *uri = immutable_uri(db->path);
-    status = uri ? open_raw(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) : SQLITE_NOMEM;
+    int status = uri ? open_raw(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) : SQLITE_NOMEM;
     free(uri);
     return status;
+}
+
+static int open_somehow(struct db *db)
+{
+    if (may_write(db) || euidaccess(db->path, R_OK) != 0)
+        return open_raw(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    return open_for_reading(db);
 }
 
 bool db_open(const char *path, struct db **out, struct c2s_error *err)
@@ -142,7 +174,6 @@ bool db_open(const char *path, struct db **out, struct c2s_error *err)
         free(db);
         return c2s_fail_nomem(err);
     }
-    db->busy_ms = BUSY_SECONDS * 1000;
     int status = open_somehow(db);
     if (status != SQLITE_OK) {
         fail(db, status, err);
@@ -238,7 +269,9 @@ bool db_prepare_reader(struct db *db, const char *sql, struct statement *out, st
     int status = sqlite3_prepare_v2(db->raw, sql, -1, &out->raw, &tail);
     sqlite3_set_authorizer(db->raw, NULL, NULL);
     bool ok = false;
-    if ((status & 0xff) == SQLITE_AUTH || (out->raw && !sqlite3_stmt_readonly(out->raw)))
+    bool is_denied = (status & 0xff) == SQLITE_AUTH ||
+                     strncmp(sqlite3_errmsg(db->raw), "not authorized", 14) == 0;
+    if (is_denied || (out->raw && !sqlite3_stmt_readonly(out->raw)))
         c2s_fail(err, C2S_STATE,
                  "sql only reads; this statement does more; change the workspace by the shell's "
                  "commands");

@@ -55,16 +55,33 @@ static bool read_head(const char *path, unsigned char *head, size_t *n, struct c
            c2s_fail(err, C2S_IO, "cannot read workspace '%s'; name another with -w FILE", path);
 }
 
+/* The file is not there: says why it cannot be made, if that is so. */
+static bool check_folder(const char *path, struct c2s_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    if (!folder)
+        return c2s_fail_nomem(err);
+    bool ok = euidaccess(folder, W_OK | X_OK) == 0 ||
+              c2s_fail(err, C2S_IO,
+                       "cannot create workspace '%s': folder '%s': %s; choose another place with "
+                       "-w FILE, or -w :memory:",
+                       path, folder, strerror(errno));
+    free(folder);
+    return ok;
+}
+
 bool store_identify(const char *path, struct c2s_error *err)
 {
     struct stat info;
     if (strcmp(path, ":memory:") == 0)
         return true;
     if (stat(path, &info) != 0)
-        return errno == ENOENT || c2s_fail(err, C2S_IO,
-                                           "cannot open workspace '%s': %s; name another with "
-                                           "-w FILE",
-                                           path, strerror(errno));
+        return errno == ENOENT ? check_folder(path, err)
+                               : c2s_fail(err, C2S_IO,
+                                          "cannot open workspace '%s': %s; name another with "
+                                          "-w FILE",
+                                          path, strerror(errno));
     if (S_ISDIR(info.st_mode))
         return c2s_fail(err, C2S_IO, "'%s' is a folder; name a file in it, such as -w %s/%s", path,
                         path, "workspace.c2s");

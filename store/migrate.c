@@ -64,22 +64,40 @@ static bool check_marks(struct db *db, int64_t layout, int newest, struct c2s_er
     return true;
 }
 
+/* One snapshot: another shell may be creating the workspace right now. */
+static bool look(struct db *db, int newest, int64_t *layout, struct c2s_error *err)
+{
+    if (!db_begin_read(db, err))
+        return false;
+    return db_end(db,
+                  db_integer(db, "PRAGMA user_version", layout, err) &&
+                      check_marks(db, *layout, newest, err),
+                  err);
+}
+
+/* Begins the transaction that changes the layout. */
+static bool begin(struct db *db, int64_t layout, struct c2s_error *err)
+{
+    if (layout > 0)
+        return copy_aside(db, layout, err) && db_begin_write(db, err);
+    /* Lets gc give space back piece by piece. It must come first in an empty file, and inside the
+     * transaction: alone it would leave a database without our mark. It takes the write lock, or
+     * fails because another shell was faster. */
+    struct c2s_error too_late = {0};
+    if (!db_begin_read(db, err))
+        return false;
+    (void)!db_run(db, "PRAGMA auto_vacuum = INCREMENTAL", &too_late);
+    return true;
+}
+
 bool store_migrate(struct db *db, const char *const *steps, int n_steps, struct c2s_error *err)
 {
     int64_t layout;
-    if (!db_integer(db, "PRAGMA user_version", &layout, err) ||
-        !check_marks(db, layout, n_steps, err))
+    if (!look(db, n_steps, &layout, err))
         return false;
     if (layout == n_steps)
         return true;
-    if (layout == 0) {
-        /* Only possible while the file is empty: lets gc give space back piece by piece. */
-        if (!db_run(db, "PRAGMA auto_vacuum = INCREMENTAL", err))
-            return false;
-    } else if (!copy_aside(db, layout, err)) {
-        return false;
-    }
-    if (!db_begin_write(db, err))
+    if (!begin(db, layout, err))
         return false;
     /* Another shell may have been faster while we waited for the lock. */
     bool ok = db_integer(db, "PRAGMA user_version", &layout, err) &&
