@@ -3,7 +3,11 @@
 #include "check_cases.h"
 #include "chains.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include <c2s/akida.h>
+#include <c2s/quantize.h>
 
 struct c2s_model *chain_image(void)
 {
@@ -120,6 +124,50 @@ void assert_levels_are_kept(const struct check_case *cases, int n)
             c2s_findings_finish(&f);
         }
         c2s_model_destroy(m);
+    }
+}
+
+/* What is quantized stays as it is, its bits may be the point; the rest gets 4, 4 and 8 bits. */
+static bool is_converted(const struct c2s_model *m, bool integers, struct c2s_error *err)
+{
+    char rest[256] = "";
+    for (int i = 0; i < m->n_layers; i++) {
+        const struct c2s_layer *l = m->layers[i];
+        if (l->op == C2S_OP_RELU || (c2s_layer_is_neural(l) && !c2s_layer_is_quantized(l)))
+            snprintf(rest + strlen(rest), sizeof rest - strlen(rest), "%s%s", rest[0] ? "," : "",
+                     l->name);
+    }
+    const struct c2s_quantize_plan plan = {.weight_quantization = 4,
+                                           .activ_quantization = 4,
+                                           .input_weight_quantization = integers ? 4 : 8,
+                                           .layers = rest};
+    const struct c2s_convert_options options = {.input_scale = integers ? 1 : 255,
+                                                .input_is_integers = integers};
+    struct c2s_quantize_report report;
+    struct c2s_model *quantized = NULL;
+    struct c2s_akida_net *net = NULL;
+    bool ok = rest[0] == '\0' || c2s_quantize(m, &plan, NULL, &quantized, &report, err);
+    ok = ok && c2s_akida_convert(quantized ? quantized : m, &options, &net, err);
+    c2s_akida_net_destroy(net);
+    c2s_model_destroy(quantized);
+    return ok;
+}
+
+void assert_conversion_agrees(const struct check_case *cases, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct c2s_rule_info *rule = c2s_rule_find(cases[i].id);
+        bool is_refusal = rule->severity == C2S_ERROR && rule->level != C2S_LEVEL_AKD1000;
+        for (int breaks = 0; breaks < 2; breaks++) {
+            struct c2s_error err = {0};
+            struct c2s_model *m = cases[i].build(breaks);
+            bool is_taken = is_converted(m, cases[i].input_is_integers, &err);
+            bool is_expected = !breaks || !is_refusal || cases[i].stricter;
+            if (is_taken != is_expected)
+                fail_msg("%s, %s model: conversion %s %s", rule->id, breaks ? "broken" : "sound",
+                         is_taken ? "takes it" : "refuses it:", err.text);
+            c2s_model_destroy(m);
+        }
     }
 }
 

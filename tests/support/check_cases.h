@@ -22,7 +22,8 @@ struct check_case {
     const char *layer;                       /* where the broken model is reported */
     struct c2s_model *(*build)(bool breaks); /* new */
     bool input_is_integers;
-    const char *also; /* another error that the same mistake is */
+    const char *also;     /* another error that the same mistake is */
+    const char *stricter; /* why check refuses what our quantize and convert take, or NULL */
 };
 
 /* Rows are the caller's to finish; fails the test on error. */
@@ -33,6 +34,9 @@ void assert_broken_are_reported(const struct check_case *cases, int n);
 void assert_sound_are_clean(const struct check_case *cases, int n);
 /* A check of a level runs the rules of that level and those before; counts agree with rows. */
 void assert_levels_are_kept(const struct check_case *cases, int n);
+/* quantize and convert refuse the broken model if the rule is an error at level akida or before (or
+ * take it where check is stricter), and take it otherwise; they take the sound one. */
+void assert_conversion_agrees(const struct check_case *cases, int n);
 void assert_rule_is_tested(const struct c2s_rule_info *rule, const struct check_case *cases, int n);
 
 #endif

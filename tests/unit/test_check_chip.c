@@ -248,6 +248,12 @@ static void levels_leave_later_ones_out(void **state)
     assert_levels_are_kept(cases, N_CASES);
 }
 
+static void conversion_agrees(void **state)
+{
+    (void)state;
+    assert_conversion_agrees(cases, N_CASES);
+}
+
 static void every_rule_of_this_file_is_tested(void **state)
 {
     (void)state;
@@ -259,9 +265,8 @@ static void every_rule_of_this_file_is_tested(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broken_models_are_reported),
-        cmocka_unit_test(sound_models_are_not),
-        cmocka_unit_test(levels_leave_later_ones_out),
+        cmocka_unit_test(broken_models_are_reported),        cmocka_unit_test(sound_models_are_not),
+        cmocka_unit_test(levels_leave_later_ones_out),       cmocka_unit_test(conversion_agrees),
         cmocka_unit_test(every_rule_of_this_file_is_tested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,7 +149,8 @@ static const struct check_case cases[] = {
     {"W032", "dense", float_weights},
     {"E033", "conv", finite_weights},
     {"W034", "conv", dead_filters},
-    {"E036", "conv_1", small_act_step},
+    {"E036", "conv_1", small_act_step,
+     .stricter = "convert keeps the step; akida refuses the layer"},
     {"E037", "", conversion},
     {"E056", "conv_1", threshold_range},
     {"E057", "conv_1", act_step_range},
@@ -173,6 +174,12 @@ static void levels_leave_later_ones_out(void **state)
     (void)state;
     assert_levels_are_kept(cases, N_CASES);
 }
+static void conversion_agrees(void **state)
+{
+    (void)state;
+    assert_conversion_agrees(cases, N_CASES);
+}
+
 static void every_rule_of_this_file_is_tested(void **state)
 {
     (void)state;
@@ -184,9 +191,8 @@ static void every_rule_of_this_file_is_tested(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broken_models_are_reported),
-        cmocka_unit_test(sound_models_are_not),
-        cmocka_unit_test(levels_leave_later_ones_out),
+        cmocka_unit_test(broken_models_are_reported),        cmocka_unit_test(sound_models_are_not),
+        cmocka_unit_test(levels_leave_later_ones_out),       cmocka_unit_test(conversion_agrees),
         cmocka_unit_test(every_rule_of_this_file_is_tested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
