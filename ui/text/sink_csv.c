@@ -43,22 +43,44 @@ static void print_cell(FILE *out, const struct sheet_cell *cell)
         print_number(out, cell->real);
 }
 
+static void print_facts(FILE *out, const struct sheet *s)
+{
+    for (int i = 0; i < s->n_facts; i++) {
+        fputs(i ? "," : "", out);
+        print_field(out, s->facts[i].key);
+    }
+    fputc('\n', out);
+    for (int i = 0; i < s->n_facts; i++) {
+        fputs(i ? "," : "", out);
+        print_cell(out, &s->facts[i].value);
+    }
+    fputc('\n', out);
+}
+
+/* One line: of the keys when row is NULL. */
+static void print_row(FILE *out, const struct sheet *s, const struct sheet_row *row)
+{
+    bool is_first = true;
+    for (int c = 0; c < s->n_columns; c++) {
+        if (!s->columns[c].key)
+            continue;
+        fputs(is_first ? "" : ",", out);
+        is_first = false;
+        if (row)
+            print_cell(out, &row->cells[c]);
+        else
+            print_field(out, s->columns[c].key);
+    }
+    fputc('\n', out);
+}
+
 void text_print_csv(struct text_sink *t, const struct sheet *s)
 {
-    bool has_rows = s->n_columns > 0;
-    int n = has_rows ? s->n_columns : s->n_facts;
-    if (n == 0)
-        return;
-    for (int i = 0; i < n; i++) {
-        fputs(i ? "," : "", t->out);
-        print_field(t->out, has_rows ? s->columns[i].key : s->facts[i].key);
-    }
-    fputc('\n', t->out);
-    for (int r = 0; r < (has_rows ? s->n_rows : 1); r++) {
-        for (int i = 0; i < n; i++) {
-            fputs(i ? "," : "", t->out);
-            print_cell(t->out, has_rows ? &s->rows[r].cells[i] : &s->facts[i].value);
-        }
-        fputc('\n', t->out);
+    if (s->n_columns > 0) {
+        print_row(t->out, s, NULL);
+        for (int r = 0; r < s->n_rows; r++)
+            print_row(t->out, s, &s->rows[r]);
+    } else if (s->n_facts > 0) {
+        print_facts(t->out, s);
     }
 }

@@ -50,7 +50,8 @@ static struct c2s_json *rows_value(const struct sheet *s)
         struct c2s_json *row = c2s_json_new_object();
         ok = row != NULL;
         for (int c = 0; ok && c < s->n_columns; c++)
-            ok = c2s_json_set(row, s->columns[c].key, cell_value(&s->rows[r].cells[c]));
+            if (s->columns[c].key)
+                ok = c2s_json_set(row, s->columns[c].key, cell_value(&s->rows[r].cells[c]));
         ok = ok && c2s_json_append(rows, c2s_json_share(row));
         c2s_json_free(row);
     }

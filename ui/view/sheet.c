@@ -62,6 +62,9 @@ void sheet_destroy(struct sheet *s)
     }
     for (int i = 0; i < s->n_facts; i++)
         free(s->facts[i].value.text);
+    for (int i = 0; i < s->n_kept; i++)
+        free(s->kept[i]);
+    free(s->kept);
     finish_lines(&s->before);
     finish_lines(&s->after);
     free(s->title);
@@ -311,6 +314,22 @@ void sheet_fact_item(struct sheet *s, const char *key, const char *item)
     }
     free(list->text);
     list->text = joined;
+}
+
+const char *sheet_keep(struct sheet *s, const char *text)
+{
+    if (!s || s->is_broken)
+        return "";
+    char **kept = grow(s, s->kept, s->n_kept, sizeof *kept);
+    if (!kept)
+        return "";
+    s->kept = kept;
+    kept[s->n_kept] = strdup(text);
+    if (!kept[s->n_kept]) {
+        s->is_broken = true;
+        return "";
+    }
+    return kept[s->n_kept++];
 }
 
 char *sheet_group_digits(int64_t value, char *out, size_t size)

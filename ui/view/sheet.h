@@ -46,7 +46,7 @@ struct sheet_lines {
     int n;
 };
 struct sheet_column {
-    const char *key;  /* static; JSON and CSV name */
+    const char *key;  /* static; JSON and CSV name, or NULL = only for people */
     const char *name; /* static; heading, or NULL = only for machines */
     enum sheet_align align;
 };
@@ -74,6 +74,8 @@ struct sheet {
     int n_facts;
     const char *rows_key;  /* static; of the rows beside facts in JSON; "rows" */
     bool rows_are_machine; /* the lines draw the rows already (histogram) */
+    char **kept;           /* private: see sheet_keep */
+    int n_kept;
     bool is_broken;        /* private: out of memory while it was built */
 };
 
@@ -87,7 +89,7 @@ bool sheet_finish(const struct sheet *s, struct c2s_error *err) C2S_MUST_CHECK;
 void sheet_rows_key(struct sheet *s, const char *key);
 /* The rows are drawn by lines already: tables leave them out. */
 void sheet_rows_for_machines(struct sheet *s);
-/* Columns come before rows. name NULL = only for machines. */
+/* Columns come before rows. name NULL = only for machines, key NULL = only for people. */
 void sheet_column(struct sheet *s, const char *key, const char *name, enum sheet_align align);
 void sheet_row(struct sheet *s, enum sheet_role role); /* begins a row */
 /* Next cell of the last row. */
@@ -113,6 +115,9 @@ void sheet_fact_real(struct sheet *s, const char *key, double value);
 void sheet_fact_bool(struct sheet *s, const char *key, bool value);
 /* Adds one text to the list `key`; NULL makes sure that the list is there. */
 void sheet_fact_item(struct sheet *s, const char *key, const char *item);
+
+/* A copy of text that lives as long as the sheet: for keys and names that are not static. */
+const char *sheet_keep(struct sheet *s, const char *text);
 
 /* The cell as people read it, without role: "-", "1,024", "90.4 %"; returns out. */
 char *sheet_cell_text(const struct sheet_cell *cell, char *out, size_t size);

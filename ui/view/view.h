@@ -1,0 +1,72 @@
+/* Views: pure functions from results of the core to sheets. They change nothing and print nothing.
+ * Every function gives a new sheet, NULL only when out of memory. */
+#ifndef UI_VIEW_H
+#define UI_VIEW_H
+
+#include "sheet.h"
+
+#include <c2s/akida.h>
+#include <c2s/session.h>
+
+/* Texts; all return out. */
+char *view_bits(const struct c2s_model *m, char *out, size_t size);   /* "float", "w4 a4 i8" */
+char *view_bytes(int64_t bytes, char *out, size_t size);              /* "208 kB" */
+char *view_time(int64_t seconds, char *out, size_t size);             /* local: "11:02", "Nov 23" */
+char *view_version_name(int64_t id, char *out, size_t size);          /* "v3" */
+/* Bytes of all parameters: quantized kernels at their bits, the rest as float32. */
+int64_t view_parameter_bytes(const struct c2s_model *m);
+/* Keras class in the short form of the tables: "BatchNorm", "ReLU max 6". */
+char *view_layer_type(const struct c2s_layer *l, char *out, size_t size);
+/* The largest accuracy error of a measure: half of the 95 % interval. */
+double view_margin(const struct c2s_metrics *m);
+
+struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c2s_findings *f,
+                        const struct c2s_dataset *data);
+/* akida_index and role as c2s_check_map fills them. */
+struct sheet *view_layers(const struct c2s_version *v, const struct c2s_findings *f,
+                          const int *akida_index, const char *const *role);
+struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
+                            enum c2s_level level);
+struct sheet *view_data(const struct c2s_dataset *d);
+struct sheet *view_measure(const struct c2s_measure *m, bool was_cached);
+struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
+                             const struct c2s_quantize_report *r, double seconds);
+struct sheet *view_version(const struct c2s_version *v, const char *tags);
+struct sheet *view_difference(const char *first, const char *second,
+                              const struct c2s_layer_difference *rows, int n_rows, bool all);
+
+struct view_compared { /* one version of a comparison */
+    const struct c2s_version *version;
+    struct c2s_measure measure;
+    struct c2s_comparison against_first; /* not of the first */
+};
+struct sheet *view_comparison(const struct view_compared *rows, int n_rows);
+
+struct view_history_row { /* one version of the history */
+    int64_t id, parent, created;
+    char *step, *name, *tags; /* owned; tags "" = none */
+    struct c2s_measure keras, chip;
+    bool has_keras, has_chip;
+};
+struct view_history {
+    struct view_history_row *rows; /* owned; by id, ascending */
+    int n_rows;
+    int64_t current;
+};
+/* Collects the history with the measures on `dataset` (a hash, "" = none). */
+bool view_history_collect(struct c2s_journal *j, int64_t current, const char *dataset,
+                          struct view_history *out, struct c2s_error *err) C2S_MUST_CHECK;
+void view_history_finish(struct view_history *h); /* accepts a zeroed one */
+struct sheet *view_history(const struct view_history *h);
+
+struct view_hist_options {
+    const char *version; /* "v3" */
+    bool of_activations;
+    int height;      /* rows of the picture */
+    int columns;     /* of the screen */
+    bool use_blocks; /* eighth-blocks; else ASCII */
+};
+struct sheet *view_histogram(const struct c2s_layer_histogram *h,
+                             const struct view_hist_options *options);
+
+#endif

@@ -1,0 +1,84 @@
+/* What check found: every problem with reason and remedy, then a verdict. */
+#include "view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const enum sheet_role severity_role[] = {
+    [C2S_NOTE] = SHEET_DIM, [C2S_WARNING] = SHEET_WARNING, [C2S_ERROR] = SHEET_ERROR};
+
+static bool was_explained(const struct c2s_findings *f, int i)
+{
+    for (int k = 0; k < i; k++)
+        if (f->rows[k].rule == f->rows[i].rule)
+            return true;
+    return false;
+}
+
+static void add_finding(struct sheet *s, const struct c2s_model *m, const struct c2s_findings *f,
+                        int i)
+{
+    const struct c2s_finding *row = &f->rows[i];
+    const struct c2s_rule_info *rule = row->rule;
+    sheet_row(s, SHEET_PLAIN);
+    sheet_text(s, rule->id);
+    sheet_mark(s, severity_role[rule->severity]);
+    sheet_text(s, c2s_severity_name(rule->severity));
+    sheet_text(s, row->layer < 0 ? NULL : m->layers[row->layer]->name);
+    sheet_text(s, c2s_level_name(rule->level));
+    sheet_text(s, row->text);
+    sheet_text(s, rule->title);
+    sheet_text(s, rule->reason);
+    sheet_text(s, rule->remedy);
+    sheet_text(s, rule->source);
+    if (was_explained(f, i))
+        return;
+    sheet_note(s, SHEET_DIM, "why: %s", rule->reason);
+    sheet_note(s, SHEET_PLAIN, "do:  %s", rule->remedy);
+}
+
+/* How far the model gets, in one clause. */
+static const char *verdict(const struct c2s_findings *f, enum c2s_level level)
+{
+    if (f->n_errors_at[C2S_LEVEL_KERAS] > 0)
+        return "cannot be quantized as it is";
+    if (level >= C2S_LEVEL_AKIDA && f->n_errors_at[C2S_LEVEL_AKIDA] > 0)
+        return "can be quantized, does not convert to Akida yet";
+    if (level >= C2S_LEVEL_AKD1000 && f->n_errors_at[C2S_LEVEL_AKD1000] > 0)
+        return "converts to Akida, does not map on AKD1000 yet";
+    return f->n_warnings > 0 ? "no errors; read the warnings" : "nothing in the way";
+}
+
+struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
+                            enum c2s_level level)
+{
+    char name[24];
+    struct sheet *s = sheet_create("%s", "");
+    view_version_name(v->info.id, name, sizeof name);
+    sheet_fact_text(s, "version", name);
+    sheet_fact_text(s, "level", c2s_level_name(level));
+    sheet_fact_integer(s, "errors", f->n_errors);
+    sheet_fact_integer(s, "warnings", f->n_warnings);
+    sheet_fact_integer(s, "notes", f->n_notes);
+    sheet_fact_bool(s, "ok", f->n_errors == 0);
+    sheet_rows_key(s, "findings");
+    sheet_column(s, "rule", "rule", SHEET_LEFT);
+    sheet_column(s, "severity", NULL, SHEET_LEFT);
+    sheet_column(s, "layer", "layer", SHEET_LEFT);
+    sheet_column(s, "level", "level", SHEET_LEFT);
+    sheet_column(s, "text", "problem", SHEET_LEFT);
+    sheet_column(s, "title", NULL, SHEET_LEFT);
+    sheet_column(s, "reason", NULL, SHEET_LEFT);
+    sheet_column(s, "remedy", NULL, SHEET_LEFT);
+    sheet_column(s, "source", NULL, SHEET_LEFT);
+    for (int i = 0; i < f->n_rows; i++)
+        add_finding(s, v->model, f, i);
+    enum sheet_role role = f->n_errors ? SHEET_ERROR : f->n_warnings ? SHEET_WARNING : SHEET_GOOD;
+    sheet_after(s, role, "%d errors, %d warnings, %d notes on %s for %s: %s", f->n_errors,
+                f->n_warnings, f->n_notes, name, c2s_level_name(level), verdict(f, level));
+    if (f->n_rows > 0)
+        sheet_next(s, "Next: help %s says more; layers shows where", f->rows[0].rule->id);
+    else
+        sheet_next(s, "Next: eval, quantize activations 4, export %s FILE.fbz", name);
+    return s;
+}

@@ -1,0 +1,238 @@
+/* Draws a histogram with characters: bars of the float numbers, lines of the quantized ones over
+ * them, ticks at the quantization levels. */
+#include "view.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL_WIDTH 9 /* of the counts at the left, with their blank and bar */
+
+static int64_t highest(const struct c2s_histogram *h)
+{
+    int64_t most = 0;
+    for (int b = 0; b < h->n_bins; b++)
+        if (h->counts[b] > most)
+            most = h->counts[b];
+    return most;
+}
+
+/* Height of a bar in eighths of a row; anything that is there is seen. */
+static int bar_height(int64_t count, int64_t most, int height)
+{
+    if (count <= 0)
+        return 0;
+    int eighths = (int)lround((double)count / (double)most * height * 8);
+    return eighths < 1 ? 1 : eighths;
+}
+
+static const char *bar_glyph(int eighths, bool use_blocks)
+{
+    static const char *const blocks[] = {" ",      "\u2581", "\u2582", "\u2583", "\u2584",
+                                         "\u2585", "\u2586", "\u2587", "\u2588"};
+    if (eighths <= 0)
+        return " ";
+    if (use_blocks)
+        return blocks[eighths > 8 ? 8 : eighths];
+    return eighths >= 4 ? "#" : ".";
+}
+
+/* "401k": a count in at most 6 characters. */
+static void short_count(double count, char *out, size_t size)
+{
+    static const char units[] = " kMGT";
+    int unit = 0;
+    while (count >= 9999.5 && unit < 4) {
+        count /= 1000;
+        unit++;
+    }
+    if (unit == 0)
+        snprintf(out, size, "%.0f", count);
+    else
+        snprintf(out, size, "%.0f%c", count, units[unit]);
+}
+
+struct picture {
+    const struct c2s_layer_histogram *h;
+    const struct view_hist_options *o;
+    int64_t most, most_quantized;
+};
+
+static void draw_row(struct sheet *s, const struct picture *p, int row)
+{
+    int base = (p->o->height - 1 - row) * 8;
+    char line[1024], label[16] = "";
+    if (row == 0)
+        short_count((double)p->most, label, sizeof label);
+    else if (row == p->o->height / 2)
+        short_count((double)p->most * (p->o->height - row) / p->o->height, label, sizeof label);
+    size_t used = (size_t)snprintf(line, sizeof line, "%*s |", LABEL_WIDTH - 2, label);
+    for (int b = 0; b < p->h->plain.n_bins && used + 8 < sizeof line; b++) {
+        const char *glyph = bar_glyph(
+            bar_height(p->h->plain.counts[b], p->most, p->o->height) - base, p->o->use_blocks);
+        bool has_line = p->h->has_quantized && bar_height(p->h->quantized.counts[b],
+                                                          p->most_quantized, p->o->height) > base;
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s",
+                                 !has_line          ? glyph
+                                 : p->o->use_blocks ? "\u2502"
+                                                    : "|");
+    }
+    while (used > 0 && line[used - 1] == ' ')
+        line[--used] = '\0';
+    sheet_before(s, SHEET_PLAIN, "%s", line);
+}
+
+/* The axis: a plus at each quantization level when they are far enough apart to be told. */
+static void draw_axis(struct sheet *s, const struct picture *p)
+{
+    const struct c2s_histogram *h = &p->h->plain;
+    char line[1024];
+    int n = h->n_bins < 900 ? h->n_bins : 900;
+    size_t used = (size_t)snprintf(line, sizeof line, "%*s +", LABEL_WIDTH - 2, "0");
+    memset(line + used, '-', (size_t)n);
+    line[used + (size_t)n] = '\0';
+    double bin = (h->high - h->low) / h->n_bins;
+    if (p->h->step >= 2 * bin && bin > 0) {
+        for (int k = 0; k < p->h->n_levels; k++) {
+            int b = (int)((k * p->h->step - h->low) / bin);
+            if (b == n && k * p->h->step <= h->high * (1 + 1e-6))
+                b = n - 1;
+            if (b >= 0 && b < n)
+                line[used + (size_t)b] = '+';
+        }
+    }
+    sheet_before(s, SHEET_PLAIN, "%s", line);
+}
+
+static void draw_scale(struct sheet *s, const struct c2s_histogram *h)
+{
+    char line[1024], text[3][24];
+    int n = h->n_bins < 900 ? h->n_bins : 900;
+    double values[3] = {h->low, (h->low + h->high) / 2, h->high};
+    for (int i = 0; i < 3; i++)
+        snprintf(text[i], sizeof text[i], "%.3g", fabs(values[i]) < 1e-12 ? 0 : values[i]);
+    int middle = n / 2 - (int)strlen(text[0]) - (int)strlen(text[1]) / 2;
+    int right = n - n / 2 - ((int)strlen(text[1]) + 1) / 2 - (int)strlen(text[2]);
+    snprintf(line, sizeof line, "%*s%s%*s%s%*s%s", LABEL_WIDTH, "", text[0],
+             middle > 1 ? middle : 1, "", text[1], right > 1 ? right : 1, "", text[2]);
+    sheet_before(s, SHEET_DIM, "%s", line);
+}
+
+static double share(int64_t part, int64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : NAN;
+}
+
+static void add_facts(struct sheet *s, const struct c2s_layer_histogram *h,
+                      const struct view_hist_options *o)
+{
+    const struct c2s_histogram *p = &h->plain;
+    sheet_fact_text(s, "version", o->version);
+    sheet_fact_text(s, "layer", h->layer);
+    sheet_fact_text(s, "of", o->of_activations ? "activations" : "weights");
+    sheet_fact_integer(s, "n", p->n);
+    sheet_fact_integer(s, "samples", h->n_samples);
+    sheet_fact_real(s, "min", p->min);
+    sheet_fact_real(s, "max", p->max);
+    sheet_fact_real(s, "mean", p->mean);
+    sheet_fact_real(s, "stddev", p->stddev);
+    sheet_fact_real(s, "zero_fraction", share(p->n_zero, p->n));
+    if (h->has_quantized)
+        sheet_fact_real(s, "quantized_zero_fraction", share(h->quantized.n_zero, h->quantized.n));
+    sheet_fact_real(s, "clipped_fraction", h->clipped_fraction);
+    sheet_fact_real(s, "sqnr_db", h->sqnr_db);
+    sheet_fact_integer(s, "levels", h->n_levels);
+    sheet_fact_real(s, "step", h->step);
+    sheet_fact_integer(s, "nan", p->n_nan);
+    sheet_fact_integer(s, "inf", p->n_inf);
+}
+
+static void add_bins(struct sheet *s, const struct c2s_layer_histogram *h)
+{
+    const struct c2s_histogram *p = &h->plain;
+    double bin = (p->high - p->low) / p->n_bins;
+    sheet_rows_key(s, "bins");
+    sheet_rows_for_machines(s);
+    sheet_column(s, "low", "from", SHEET_RIGHT);
+    sheet_column(s, "high", "to", SHEET_RIGHT);
+    sheet_column(s, "count", "count", SHEET_RIGHT);
+    if (h->has_quantized)
+        sheet_column(s, "quantized_count", "quantized", SHEET_RIGHT);
+    for (int b = 0; b < p->n_bins; b++) {
+        sheet_row(s, SHEET_PLAIN);
+        sheet_real(s, p->low + b * bin, 6);
+        sheet_real(s, b + 1 == p->n_bins ? p->high : p->low + (b + 1) * bin, 6);
+        sheet_integer(s, p->counts[b]);
+        if (h->has_quantized)
+            sheet_integer(s, h->quantized.counts[b]);
+    }
+}
+
+/* Bands as users of quantization tools read them: each bit is worth about 6 dB. */
+static const char *sqnr_band(double db)
+{
+    return db >= 20 ? "good" : db >= 10 ? "fair" : "low: few levels for this range";
+}
+
+static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
+                        const struct view_hist_options *o)
+{
+    const struct c2s_histogram *p = &h->plain;
+    sheet_before(s, SHEET_PLAIN, "range %.4g to %.4g, mean %.4g, deviation %.4g, zero %.1f %%",
+                 p->min, p->max, p->mean, p->stddev, 100 * share(p->n_zero, p->n));
+    if (p->n_nan + p->n_inf > 0)
+        sheet_before(s, SHEET_ERROR, "%" PRId64 " NaN and %" PRId64 " infinite values: not drawn",
+                     p->n_nan, p->n_inf);
+    if (!h->has_quantized && h->n_levels == 0)
+        return;
+    char line[200];
+    size_t used = (size_t)snprintf(line, sizeof line, "%d levels", h->n_levels);
+    if (h->step > 0)
+        used += (size_t)snprintf(line + used, sizeof line - used, " every %.4g", h->step);
+    if (!isnan(h->clipped_fraction))
+        used += (size_t)snprintf(line + used, sizeof line - used, ", %s %.1f %%",
+                                 o->of_activations ? "clipped at the top" : "at the last level",
+                                 100 * h->clipped_fraction);
+    if (h->has_quantized)
+        used += (size_t)snprintf(line + used, sizeof line - used, ", zero %.1f %%",
+                                 100 * share(h->quantized.n_zero, h->quantized.n));
+    if (!isnan(h->sqnr_db) && used < sizeof line)
+        snprintf(line + used, sizeof line - used, ", SQNR %.1f dB (%s)", h->sqnr_db,
+                 sqnr_band(h->sqnr_db));
+    sheet_before(s, SHEET_PLAIN, "%s", line);
+}
+
+struct sheet *view_histogram(const struct c2s_layer_histogram *h,
+                             const struct view_hist_options *o)
+{
+    char n[32], samples[48] = "";
+    struct picture p = {.h = h, .o = o, .most = highest(&h->plain)};
+    if (o->of_activations)
+        snprintf(samples, sizeof samples, " from %" PRId64 " samples", h->n_samples);
+    struct sheet *s = sheet_create("%s %s of %s, %s values%s", h->layer,
+                                   o->of_activations ? "activations" : "weights", o->version,
+                                   sheet_group_digits(h->plain.n, n, sizeof n), samples);
+    if (h->has_quantized) {
+        char most[16];
+        p.most_quantized = highest(&h->quantized);
+        short_count((double)p.most_quantized, most, sizeof most);
+        sheet_before(s, SHEET_DIM, "%s float, %s quantized (drawn to its own height, %s)",
+                     bar_glyph(8, o->use_blocks), o->use_blocks ? "\u2502" : "|", most);
+    }
+    if (p.most > 0) {
+        for (int row = 0; row < o->height; row++)
+            draw_row(s, &p, row);
+        draw_axis(s, &p);
+        draw_scale(s, &h->plain);
+    }
+    add_numbers(s, h, o);
+    if (o->of_activations)
+        sheet_next(s, "Next: hist %s shows other layers and versions; --bins N, --limit N", "LAYER");
+    else
+        sheet_next(s, "Next: hist LAYER --activations, diff, quantize weights BITS");
+    add_facts(s, h, o);
+    add_bins(s, h);
+    return s;
+}

@@ -1,0 +1,277 @@
+/* The history: versions with their steps and accuracies; what a step did; how two versions differ. */
+#include "view.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct collector {
+    struct view_history *h;
+    const char *dataset;
+    bool is_out_of_memory;
+};
+
+static struct view_history_row *find_row(struct view_history *h, int64_t id)
+{
+    for (int i = 0; i < h->n_rows; i++)
+        if (h->rows[i].id == id)
+            return &h->rows[i];
+    return NULL;
+}
+
+static bool add_version(void *arg, const struct c2s_version_info *info)
+{
+    struct collector *c = arg;
+    struct view_history *h = c->h;
+    struct view_history_row *rows = realloc(h->rows, (size_t)(h->n_rows + 1) * sizeof *rows);
+    c->is_out_of_memory = !rows;
+    if (!rows)
+        return false;
+    h->rows = rows;
+    struct view_history_row *row = &rows[h->n_rows++];
+    *row = (struct view_history_row){.id = info->id,
+                                     .parent = info->parent,
+                                     .created = info->created,
+                                     .step = strdup(info->step),
+                                     .name = strdup(info->name),
+                                     .tags = strdup("")};
+    c->is_out_of_memory = !row->step || !row->name || !row->tags;
+    return !c->is_out_of_memory;
+}
+
+static bool add_measure(void *arg, const struct c2s_measure *m)
+{
+    struct collector *c = arg;
+    struct view_history_row *row = find_row(c->h, m->version);
+    if (!row || strcmp(m->dataset, c->dataset) != 0)
+        return true;
+    if (strcmp(m->engine, "akida") == 0) {
+        row->chip = *m;
+        row->has_chip = true;
+    } else if (!row->has_keras || strcmp(m->engine, "dnnl") == 0) {
+        row->keras = *m;
+        row->has_keras = true;
+    }
+    return true;
+}
+
+static bool add_tag(void *arg, const char *tag, int64_t version)
+{
+    struct collector *c = arg;
+    struct view_history_row *row = find_row(c->h, version);
+    char *joined = NULL;
+    if (!row)
+        return true;
+    if (asprintf(&joined, "%s%s%s", row->tags, row->tags[0] ? " " : "", tag) < 0) {
+        c->is_out_of_memory = true;
+        return false;
+    }
+    free(row->tags);
+    row->tags = joined;
+    return true;
+}
+
+bool view_history_collect(struct c2s_journal *j, int64_t current, const char *dataset,
+                          struct view_history *out, struct c2s_error *err)
+{
+    *out = (struct view_history){.current = current};
+    struct collector c = {.h = out, .dataset = dataset};
+    bool ok = j->ops->each(j, add_version, &c, err) &&
+              j->ops->each_measure(j, add_measure, &c, err) && j->ops->each_tag(j, add_tag, &c, err);
+    if (ok && c.is_out_of_memory)
+        ok = c2s_fail_nomem(err);
+    if (!ok)
+        view_history_finish(out);
+    return ok;
+}
+
+void view_history_finish(struct view_history *h)
+{
+    for (int i = 0; i < h->n_rows; i++) {
+        free(h->rows[i].step);
+        free(h->rows[i].name);
+        free(h->rows[i].tags);
+    }
+    free(h->rows);
+    *h = (struct view_history){0};
+}
+
+static double accuracy(const struct c2s_measure *m)
+{
+    return m->metrics.n > 0 ? (double)m->metrics.correct / (double)m->metrics.n : NAN;
+}
+
+/* Accuracy twice: a fraction for machines, "90.4 % +-0.6" for people. */
+static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
+{
+    if (!has) {
+        sheet_none(s);
+        sheet_none(s);
+        return;
+    }
+    sheet_real(s, accuracy(m), 4);
+    sheet_textf(s, "%.1f +-%.1f", 100 * accuracy(m), 100 * view_margin(&m->metrics));
+}
+
+static void add_history_row(struct sheet *s, const struct view_history *h, int i)
+{
+    const struct view_history_row *row = &h->rows[i];
+    bool is_current = row->id == h->current;
+    char name[24], when[32];
+    sheet_row(s, is_current ? SHEET_CURRENT : SHEET_PLAIN);
+    sheet_text(s, is_current ? "*" : "");
+    sheet_bool(s, is_current);
+    sheet_text(s, view_version_name(row->id, name, sizeof name));
+    sheet_text(s, row->parent ? view_version_name(row->parent, name, sizeof name) : NULL);
+    sheet_text(s, row->name);
+    sheet_text(s, row->step);
+    add_accuracy(s, row->has_keras, &row->keras);
+    add_accuracy(s, row->has_chip, &row->chip);
+    sheet_integer(s, row->created);
+    sheet_text(s, view_time(row->created, when, sizeof when));
+    sheet_text(s, row->tags);
+}
+
+struct sheet *view_history(const struct view_history *h)
+{
+    struct sheet *s = sheet_create("%s", "");
+    sheet_column(s, NULL, "", SHEET_LEFT);
+    sheet_column(s, "is_current", NULL, SHEET_LEFT);
+    sheet_column(s, "version", "v", SHEET_LEFT);
+    sheet_column(s, "parent", "from", SHEET_LEFT);
+    sheet_column(s, "name", NULL, SHEET_LEFT);
+    sheet_column(s, "step", "step", SHEET_LEFT);
+    sheet_column(s, "accuracy", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "accuracy %", SHEET_RIGHT);
+    sheet_column(s, "chip_accuracy", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "chip %", SHEET_RIGHT);
+    sheet_column(s, "created", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "time", SHEET_RIGHT);
+    sheet_column(s, "tags", "tags", SHEET_LEFT);
+    for (int i = h->n_rows - 1; i >= 0; i--)
+        add_history_row(s, h, i);
+    if (h->n_rows == 0) {
+        sheet_before(s, SHEET_PLAIN, "no versions yet");
+        sheet_next(s, "Next: load FILE.h5");
+    } else {
+        sheet_next(s, "Next: checkout V, compare V W, diff V W, log --script");
+    }
+    return s;
+}
+
+struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
+                             const struct c2s_quantize_report *r, double seconds)
+{
+    char name[24], parent[24], bits[64];
+    struct sheet *s = sheet_create("%s", "");
+    view_version_name(v->info.id, name, sizeof name);
+    view_version_name(v->info.parent, parent, sizeof parent);
+    view_bits(v->model, bits, sizeof bits);
+    if (r->n_swapped > 0)
+        sheet_before(s, SHEET_PLAIN, "moved %d batch normalizations in front of their pool",
+                     r->n_swapped);
+    if (r->n_folded > 0)
+        sheet_before(s, SHEET_PLAIN, "folded %d batch normalizations (largest difference %.1g)",
+                     r->n_folded, r->fold_error);
+    sheet_before(s, SHEET_PLAIN, "changed bits of the weights of %d layers, of %d activations",
+                 r->n_weights, r->n_activations);
+    if (is_new)
+        sheet_before(s, SHEET_CHANGED, "%s from %s: %s, in %.2f s", name, parent, bits, seconds);
+    else
+        sheet_before(s, SHEET_DIM, "%s from %s: %s; this step was taken before, nothing new", name,
+                     parent, bits);
+    bool has_weights = strchr(bits, 'w') && !strstr(bits, "float");
+    sheet_next(s, has_weights ? "Next: eval, eval --akida, compare %s %s"
+                              : "Next: eval, compare %s %s, or quantize weights 4 --input 8",
+               parent, name);
+    sheet_fact_text(s, "version", name);
+    sheet_fact_text(s, "parent", parent);
+    sheet_fact_text(s, "bits", bits);
+    sheet_fact_bool(s, "is_new", is_new);
+    sheet_fact_integer(s, "batch_norms_moved", r->n_swapped);
+    sheet_fact_integer(s, "batch_norms_folded", r->n_folded);
+    sheet_fact_real(s, "fold_error", r->fold_error);
+    sheet_fact_integer(s, "weights_changed", r->n_weights);
+    sheet_fact_integer(s, "activations_changed", r->n_activations);
+    return s;
+}
+
+static const char *bits_text(int bits, char *out, size_t size)
+{
+    if (bits <= 0)
+        return "f";
+    snprintf(out, size, "%d", bits);
+    return out;
+}
+
+/* What differs, in a few words; "" = nothing. */
+static void describe_difference(const struct c2s_layer_difference *d, char *out, size_t size)
+{
+    char a[12], b[12];
+    size_t used = 0;
+    out[0] = '\0';
+    if (!d->first || !d->second) {
+        snprintf(out, size, "%s", d->first ? "gone" : "new");
+        return;
+    }
+    if (d->first_weight_bits != d->second_weight_bits)
+        used += (size_t)snprintf(out + used, size - used, "weights %s -> %s  ",
+                                 bits_text(d->first_weight_bits, a, sizeof a),
+                                 bits_text(d->second_weight_bits, b, sizeof b));
+    if (d->first_activation_bits != d->second_activation_bits)
+        used += (size_t)snprintf(out + used, size - used, "activations %s -> %s  ",
+                                 bits_text(d->first_activation_bits, a, sizeof a),
+                                 bits_text(d->second_activation_bits, b, sizeof b));
+    if (d->first->op != d->second->op)
+        used += (size_t)snprintf(out + used, size - used, "%s -> %s  ", d->first->class_name,
+                                 d->second->class_name);
+    if (used == 0 && d->weights_differ)
+        used += (size_t)snprintf(out, size, "weights changed");
+    while (used > 0 && out[used - 1] == ' ')
+        out[--used] = '\0';
+}
+
+static void add_difference(struct sheet *s, const struct c2s_layer_difference *d, const char *what)
+{
+    sheet_row(s, what[0] ? SHEET_CHANGED : SHEET_DIM);
+    sheet_text(s, d->name);
+    sheet_text(s, what[0] ? what : "same");
+    sheet_integer(s, d->first_weight_bits);
+    sheet_integer(s, d->second_weight_bits);
+    sheet_integer(s, d->first_activation_bits);
+    sheet_integer(s, d->second_activation_bits);
+    sheet_bool(s, d->weights_differ);
+    sheet_real(s, d->sqnr_db, 1);
+    sheet_real(s, d->largest_change, 5);
+}
+
+struct sheet *view_difference(const char *first, const char *second,
+                              const struct c2s_layer_difference *rows, int n_rows, bool all)
+{
+    int n_same = 0;
+    struct sheet *s = sheet_create("%s against %s", second, first);
+    sheet_column(s, "layer", "layer", SHEET_LEFT);
+    sheet_column(s, "change", "change", SHEET_LEFT);
+    sheet_column(s, "first_weight_bits", NULL, SHEET_RIGHT);
+    sheet_column(s, "second_weight_bits", NULL, SHEET_RIGHT);
+    sheet_column(s, "first_activation_bits", NULL, SHEET_RIGHT);
+    sheet_column(s, "second_activation_bits", NULL, SHEET_RIGHT);
+    sheet_column(s, "weights_differ", NULL, SHEET_LEFT);
+    sheet_column(s, "sqnr_db", "SQNR dB", SHEET_RIGHT);
+    sheet_column(s, "largest_change", "max change", SHEET_RIGHT);
+    for (int i = 0; i < n_rows; i++) {
+        char what[160];
+        describe_difference(&rows[i], what, sizeof what);
+        n_same += what[0] == '\0';
+        if (what[0] || all)
+            add_difference(s, &rows[i], what);
+    }
+    if (n_same == n_rows)
+        sheet_after(s, SHEET_PLAIN, "no layer differs");
+    else if (n_same > 0 && !all)
+        sheet_after(s, SHEET_DIM, "%d layers are the same; --all shows them too", n_same);
+    sheet_next(s, "Next: hist LAYER --version %s, compare %s %s", second, first, second);
+    return s;
+}

@@ -1,0 +1,147 @@
+/* Data in use, accuracy of one version, and versions against a first one. */
+#include "view.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct sheet *view_data(const struct c2s_dataset *d)
+{
+    const struct c2s_dataset_info *i = c2s_dataset_info(d);
+    char n[32], all[32], shape[64];
+    struct sheet *s = sheet_create("%s", "");
+    sheet_group_digits(i->n, n, sizeof n);
+    sheet_group_digits(i->n_available, all, sizeof all);
+    c2s_shape_text(i->rank, i->dims, shape, sizeof shape);
+    sheet_before(s, SHEET_PLAIN, "data %s (%s, %s): %s of %s samples %s %s, %d classes", i->name,
+                 i->format, i->split, n, all, shape, c2s_dtype_name(i->dtype), i->n_classes);
+    sheet_before(s, SHEET_PLAIN, "model input = (raw - %g) / %g", i->shift, i->scale);
+    sheet_next(s, "Next: eval");
+    sheet_fact_text(s, "name", i->name);
+    sheet_fact_text(s, "path", i->path);
+    sheet_fact_text(s, "format", i->format);
+    sheet_fact_text(s, "split", i->split);
+    sheet_fact_integer(s, "n", i->n);
+    sheet_fact_integer(s, "n_available", i->n_available);
+    sheet_fact_text(s, "shape", shape);
+    sheet_fact_text(s, "dtype", c2s_dtype_name(i->dtype));
+    sheet_fact_integer(s, "classes", i->n_classes);
+    sheet_fact_real(s, "scale", i->scale);
+    sheet_fact_real(s, "shift", i->shift);
+    sheet_fact_integer(s, "seed", (int64_t)i->seed);
+    sheet_fact_text(s, "hash", i->hash);
+    return s;
+}
+
+static double accuracy(const struct c2s_metrics *m)
+{
+    return m->n > 0 ? (double)m->correct / (double)m->n : NAN;
+}
+
+struct sheet *view_measure(const struct c2s_measure *m, bool was_cached)
+{
+    double low, high;
+    char name[24], n[32];
+    struct sheet *s = sheet_create("%s", "");
+    bool is_chip = strcmp(m->engine, "akida") == 0;
+    c2s_wilson_interval(m->metrics.correct, m->metrics.n, &low, &high);
+    view_version_name(m->version, name, sizeof name);
+    sheet_before(s, SHEET_PLAIN, "%s accuracy %.2f %%  (95 %% sure: %.2f to %.2f %%)  loss %.4f",
+                 name, 100 * accuracy(&m->metrics), 100 * low, 100 * high, m->metrics.loss);
+    sheet_before(s, SHEET_DIM, "%s samples of %s, engine %s%s, %s",
+                 sheet_group_digits(m->metrics.n, n, sizeof n), m->dataset_name, m->engine,
+                 is_chip ? " (integers, as on the chip)" : "",
+                 was_cached ? "measured before" : "measured now");
+    sheet_next(s, is_chip ? "Next: compare, log, export %s FILE.fbz"
+                          : "Next: quantize, eval --akida, compare v1 %s",
+               name);
+    sheet_fact_text(s, "version", name);
+    sheet_fact_text(s, "dataset", m->dataset_name);
+    sheet_fact_text(s, "dataset_hash", m->dataset);
+    sheet_fact_text(s, "engine", m->engine);
+    sheet_fact_integer(s, "n", m->metrics.n);
+    sheet_fact_integer(s, "correct", m->metrics.correct);
+    sheet_fact_real(s, "accuracy", accuracy(&m->metrics));
+    sheet_fact_real(s, "low", low);
+    sheet_fact_real(s, "high", high);
+    sheet_fact_real(s, "loss", m->metrics.loss);
+    sheet_fact_real(s, "seconds", m->metrics.seconds);
+    sheet_fact_bool(s, "was_cached", was_cached);
+    return s;
+}
+
+/* What the difference from the first means, at the usual 5 %. */
+static const char *judge(const struct c2s_comparison *c)
+{
+    if (c->p_value >= 0.05)
+        return "same";
+    return c->became_right > c->became_wrong ? "better" : "worse";
+}
+
+static void add_against_first(struct sheet *s, const struct c2s_comparison *c)
+{
+    const char *verdict = judge(c);
+    sheet_integer(s, c->n_changed);
+    sheet_integer(s, c->became_right);
+    sheet_integer(s, c->became_wrong);
+    sheet_real(s, c->p_value, 4);
+    sheet_text(s, verdict);
+    sheet_mark(s, verdict[0] == 'w'   ? SHEET_WARNING
+                  : verdict[0] == 'b' ? SHEET_GOOD
+                                      : SHEET_PLAIN);
+}
+
+static void add_compared(struct sheet *s, const struct view_compared *c, bool is_first)
+{
+    double low, high;
+    char name[24], bits[64], bytes[32];
+    int64_t n_bytes = view_parameter_bytes(c->version->model);
+    const struct c2s_metrics *m = &c->measure.metrics;
+    c2s_wilson_interval(m->correct, m->n, &low, &high);
+    sheet_row(s, SHEET_PLAIN);
+    sheet_text(s, view_version_name(c->version->info.id, name, sizeof name));
+    sheet_text(s, view_bits(c->version->model, bits, sizeof bits));
+    sheet_percent(s, accuracy(m), 2);
+    sheet_real(s, low, 4);
+    sheet_real(s, high, 4);
+    sheet_textf(s, "+-%.2f", 100 * view_margin(m));
+    if (is_first) {
+        for (int i = 0; i < 4; i++)
+            sheet_none(s);
+        sheet_text(s, "first");
+    } else {
+        add_against_first(s, &c->against_first);
+    }
+    sheet_integer(s, n_bytes);
+    sheet_text(s, view_bytes(n_bytes, bytes, sizeof bytes));
+}
+
+struct sheet *view_comparison(const struct view_compared *rows, int n_rows)
+{
+    char n[32];
+    const struct c2s_measure *first = &rows[0].measure;
+    struct sheet *s =
+        sheet_create("%s samples of %s, engine %s",
+                     sheet_group_digits(first->metrics.n, n, sizeof n), first->dataset_name,
+                     first->engine);
+    sheet_column(s, "version", "version", SHEET_LEFT);
+    sheet_column(s, "bits", "bits", SHEET_LEFT);
+    sheet_column(s, "accuracy", "accuracy", SHEET_RIGHT);
+    sheet_column(s, "low", NULL, SHEET_RIGHT);
+    sheet_column(s, "high", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "95 %", SHEET_RIGHT);
+    sheet_column(s, "changed", "changed", SHEET_RIGHT);
+    sheet_column(s, "became_right", "right", SHEET_RIGHT);
+    sheet_column(s, "became_wrong", "wrong", SHEET_RIGHT);
+    sheet_column(s, "p_value", "p", SHEET_RIGHT);
+    sheet_column(s, "verdict", "verdict", SHEET_LEFT);
+    sheet_column(s, "parameter_bytes", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "size", SHEET_RIGHT);
+    for (int i = 0; i < n_rows; i++)
+        add_compared(s, &rows[i], i == 0);
+    sheet_after(s, SHEET_DIM, "changed: samples of another class than with the first; right, wrong: "
+                              "what they became; p: McNemar's exact test");
+    sheet_next(s, "Next: diff shows the layers; hist LAYER the numbers; eval --akida the chip");
+    return s;
+}
