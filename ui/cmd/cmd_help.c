@@ -103,7 +103,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     return entry && show_command(ctx, entry, err);
 }
 
-const struct cmd_entry cmd_help = {
+const struct cmd_entry entry_help = {
     .name = "help",
     .alias = "?",
     .group = "shell",

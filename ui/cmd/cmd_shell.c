@@ -22,7 +22,7 @@ static bool run_mode(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_e
     return cmd_show(ctx, s, err);
 }
 
-const struct cmd_entry cmd_mode = {
+const struct cmd_entry entry_mode = {
     .name = "mode",
     .group = "shell",
     .summary = "choose how results are shown",
@@ -42,7 +42,7 @@ static bool run_source(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s
     return cmd_run_file(ctx, cmd_text(a, "FILE"), err);
 }
 
-const struct cmd_entry cmd_source = {
+const struct cmd_entry entry_source = {
     .name = "source",
     .group = "shell",
     .summary = "run the commands of a script",
@@ -65,7 +65,7 @@ static bool run_quit(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_e
     return true;
 }
 
-const struct cmd_entry cmd_quit = {
+const struct cmd_entry entry_quit = {
     .name = "quit",
     .alias = "exit",
     .group = "shell",

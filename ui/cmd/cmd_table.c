@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 const struct cmd_entry *const cmd_table[] = {
-#define X(name) &cmd_##name,
+#define X(name) &entry_##name,
     CMD_ENTRIES(X)
 #undef X
         NULL};

@@ -10,6 +10,12 @@
 
 const char *const text_mode_names[] = {"table", "json", "csv", "md", NULL};
 
+static void print_verbatim(struct text_sink *t, const struct sheet *s)
+{
+    for (int i = 0; i < s->before.n; i++)
+        fprintf(t->out, "%s\n", s->before.at[i].text);
+}
+
 static bool show(struct sink *sink, const struct sheet *sheet, struct c2s_error *err)
 {
     struct text_sink *t = (struct text_sink *)sink;
@@ -17,6 +23,8 @@ static bool show(struct sink *sink, const struct sheet *sheet, struct c2s_error 
     errno = 0;
     if (t->mode == TEXT_JSON)
         ok = text_print_json(t, sheet, err);
+    else if (sheet->is_verbatim)
+        print_verbatim(t, sheet);
     else if (t->mode == TEXT_CSV)
         text_print_csv(t, sheet);
     else if (t->mode == TEXT_MARKDOWN)

@@ -96,6 +96,12 @@ void sheet_rows_for_machines(struct sheet *s)
         s->rows_are_machine = true;
 }
 
+void sheet_verbatim(struct sheet *s)
+{
+    if (s)
+        s->is_verbatim = true;
+}
+
 void sheet_column(struct sheet *s, const char *key, const char *name, enum sheet_align align)
 {
     if (!s || s->is_broken)

@@ -73,6 +73,7 @@ struct sheet {
     struct sheet_fact *facts; /* for machines: the lines say the same to people */
     int n_facts;
     const char *rows_key;  /* static; of the rows beside facts in JSON; "rows" */
+    bool is_verbatim;      /* lines are printed as they are: a script */
     bool rows_are_machine; /* the lines draw the rows already (histogram) */
     char **kept;           /* private: see sheet_keep */
     int n_kept;
@@ -89,6 +90,8 @@ bool sheet_finish(const struct sheet *s, struct c2s_error *err) C2S_MUST_CHECK;
 void sheet_rows_key(struct sheet *s, const char *key);
 /* The rows are drawn by lines already: tables leave them out. */
 void sheet_rows_for_machines(struct sheet *s);
+/* The lines are for a program to read: never wrapped, indented or coloured. */
+void sheet_verbatim(struct sheet *s);
 /* Columns come before rows. name NULL = only for machines, key NULL = only for people. */
 void sheet_column(struct sheet *s, const char *key, const char *name, enum sheet_align align);
 void sheet_row(struct sheet *s, enum sheet_role role); /* begins a row */

@@ -21,7 +21,7 @@ char *view_layer_type(const struct c2s_layer *l, char *out, size_t size);
 double view_margin(const struct c2s_metrics *m);
 
 struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c2s_findings *f,
-                        const struct c2s_dataset *data);
+                        bool has_data);
 /* akida_index and role as c2s_check_map fills them. */
 struct sheet *view_layers(const struct c2s_version *v, const struct c2s_findings *f,
                           const int *akida_index, const char *const *role);

@@ -51,7 +51,7 @@ static int count_unknown(const struct c2s_model *m)
 }
 
 struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c2s_findings *f,
-                        const struct c2s_dataset *data)
+                        bool has_data)
 {
     const struct c2s_model *m = v->model;
     char name[24], line[200];
@@ -71,7 +71,7 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
     sheet_next(s, "%d errors, %d warnings, %d notes on the way to AKD1000: 'check' lists them. "
                   "Next: %s",
                f->n_errors, f->n_warnings, f->n_notes,
-               data ? "eval, quantize activations 4" : "data use PATH, quantize activations 4");
+               has_data ? "eval, quantize activations 4" : "data use PATH, quantize activations 4");
     add_model_facts(s, v);
     sheet_fact_bool(s, "is_new", is_new);
     sheet_fact_integer(s, "tensors_read", m->n_tensors_read);

@@ -1,0 +1,64 @@
+/* rm and gc: what is not needed any more. */
+#include "cmd.h"
+#include "common.h"
+#include "table.h"
+#include "view/view.h"
+
+#include <inttypes.h>
+
+static bool run_rm(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
+{
+    const char *version = cmd_text(a, "VERSION");
+    char name[24];
+    int64_t id;
+    return c2s_session_version_id(ctx->session, version, &id, err) &&
+           c2s_session_remove(ctx->session, version, cmd_flag(a, "--recursive"), err) &&
+           common_say(ctx, err, "removed %s%s; gc frees the space",
+                      view_version_name(id, name, sizeof name),
+                      cmd_flag(a, "--recursive") ? " and all made from it" : "");
+}
+
+const struct cmd_entry entry_rm = {
+    .name = "rm",
+    .group = "history",
+    .summary = "remove a version",
+    .details = "Not the current one, nor one that has a tag or that others were made from.",
+    .example = "checkout v1\nquantize all 8\nundo\nrm HEAD~0 --recursive",
+    .see = "gc, undo, tag",
+    .args = (const struct cmd_arg[]){{.name = "VERSION",
+                                      .type = ARG_VERSION,
+                                      .is_required = true,
+                                      .help = "which one"},
+                                     {.name = "--recursive",
+                                      .type = ARG_FLAG,
+                                      .help = "with all versions that came from it"},
+                                     {0}},
+    .flags = CMD_NEEDS_MODEL,
+    .run = run_rm,
+};
+
+static bool run_gc(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
+{
+    struct c2s_journal *j = c2s_session_journal(ctx->session);
+    struct c2s_gc_report report = {0};
+    char bytes[32];
+    (void)a;
+    if (!j->ops->collect(j, &report, err))
+        return false;
+    struct sheet *s = sheet_create("%s", "");
+    sheet_before(s, SHEET_PLAIN, "removed %" PRId64 " tensors that no version uses, %s",
+                 report.n_tensors, view_bytes(report.bytes, bytes, sizeof bytes));
+    sheet_fact_integer(s, "tensors", report.n_tensors);
+    sheet_fact_integer(s, "bytes", report.bytes);
+    return cmd_show(ctx, s, err);
+}
+
+const struct cmd_entry entry_gc = {
+    .name = "gc",
+    .group = "history",
+    .summary = "free the space of removed versions",
+    .example = "gc",
+    .see = "rm",
+    .args = (const struct cmd_arg[]){{0}},
+    .run = run_gc,
+};
