@@ -35,7 +35,8 @@ struct cmd_arg {
 enum cmd_flag {
     CMD_NEEDS_MODEL = 1 << 0,
     CMD_NEEDS_DATA = 1 << 1,
-    CMD_MAKES_VERSION = 1 << 2 /* belongs in a script that replays */
+    CMD_MAKES_VERSION = 1 << 2, /* belongs in a script that replays */
+    CMD_NEEDS_NO_SESSION = 1 << 3
 };
 
 struct cmd_args; /* private: args.c */
@@ -44,10 +45,11 @@ struct cmd_ctx {
     struct c2s_session *session;
     struct sink *sink;
     volatile sig_atomic_t *cancelled; /* set by Ctrl-C; NULL = cannot be cancelled */
-    const char *program;              /* path of the running program, to find its scripts */
-    const char *const *version_text;  /* lines of --version */
-    int depth;                        /* of nested scripts; 0 = typed */
-    bool line_is_json;                /* the last line asked for JSON by --json */
+    bool (*progress)(void *arg, const struct c2s_progress_event *event); /* may be NULL */
+    void *progress_arg;
+    const struct cmd_entry *running; /* the last command that was begun; NULL = none */
+    int depth;                       /* of nested scripts; 0 = typed */
+    bool line_is_json;               /* the last line asked for JSON by --json */
     bool wants_quit;
     bool gate_failed; /* the last command that is a gate found its condition not met */
 };
@@ -76,6 +78,10 @@ bool cmd_run_words(struct cmd_ctx *ctx, int argc, char *const *argv,
 /* Runs the lines of a file ("-" = standard input) up to the first failure, whose where begins with
  * "file:line". Fails also: IO. */
 bool cmd_run_file(struct cmd_ctx *ctx, const char *path, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* The session's progress function, with the context as its argument: false once cancelled, else
+ * what ctx->progress says. So the screen that runs at the moment shows the progress. */
+bool cmd_progress(void *ctx, const struct c2s_progress_event *event);
 
 /* Tells a failure through the sink, as JSON when the line asked for it. */
 void cmd_tell(struct cmd_ctx *ctx, const struct c2s_error *err, bool in_script);

@@ -32,8 +32,9 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (data)
         return cmd_show(ctx, view_data(data), err);
     if (problem)
-        return c2s_fail(err, C2S_STATE, "the data used before cannot be opened: %.240s; choose "
-                                        "again: data use PATH",
+        return c2s_fail(err, C2S_STATE,
+                        "the data used before cannot be opened: %.240s; choose "
+                        "again: data use PATH",
                         problem);
     return c2s_fail(err, C2S_STATE, "no data is in use; choose some: data use PATH");
 }

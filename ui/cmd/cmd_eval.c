@@ -10,8 +10,8 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     struct c2s_measure measure;
     bool was_cached;
     const char *engine = cmd_flag(a, "--akida") ? "akida" : cmd_text(a, "--engine");
-    if (!c2s_session_eval(ctx->session, cmd_text(a, "VERSION"), engine, &measure, NULL,
-                          &was_cached, err))
+    if (!c2s_session_eval(ctx->session, cmd_text(a, "VERSION"), engine, &measure, NULL, &was_cached,
+                          err))
         return false;
     if (!cmd_show(ctx, view_measure(&measure, was_cached), err))
         return false;

@@ -113,5 +113,6 @@ const struct cmd_entry entry_help = {
                                       .type = ARG_COMMAND,
                                       .help = "a command, or a rule id that check printed"},
                                      {0}},
+    .flags = CMD_NEEDS_NO_SESSION,
     .run = run,
 };

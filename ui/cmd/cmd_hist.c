@@ -39,7 +39,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
 {
     const struct c2s_version *v;
     struct c2s_layer_histogram h;
-    const char *layer, *version = cmd_text(a, "--version");
+    const char *layer = NULL, *version = cmd_text(a, "--version");
     char name[24];
     struct view_hist_options options = {.of_activations = cmd_flag(a, "--activations"),
                                         .height = PICTURE_HEIGHT,
@@ -62,33 +62,33 @@ const struct cmd_entry entry_hist = {
     .summary = "histogram of a layer's weights or activations",
     .details = "Quantized weights are drawn over the float ones. Plus signs on the axis are the "
                "levels of a quantized activation.",
-    .example = "hist conv2d\nhist re_lu --activations --limit 50\nhist dense --version v1 --bins 40",
+    .example =
+        "hist conv2d\nhist re_lu --activations --limit 50\nhist dense --version v1 --bins 40",
     .see = "layers, diff",
     .args =
-        (const struct cmd_arg[]){
-            {.name = "LAYER",
-             .type = ARG_LAYER,
-             .is_required = true,
-             .help = "name, or its unique beginning"},
-            {.name = "--activations",
-             .type = ARG_FLAG,
-             .help = "the layer's outputs on the data instead of its weights"},
-            {.name = "--version",
-             .value = "V",
-             .type = ARG_VERSION,
-             .help = "default: the current version"},
-            {.name = "--limit",
-             .value = "N",
-             .type = ARG_INTEGER,
-             .high = 1e9,
-             .help = "samples for --activations (default 200)"},
-            {.name = "--bins",
-             .value = "N",
-             .type = ARG_INTEGER,
-             .low = 2,
-             .high = 400,
-             .help = "default 64"},
-            {0}},
+        (const struct cmd_arg[]){{.name = "LAYER",
+                                  .type = ARG_LAYER,
+                                  .is_required = true,
+                                  .help = "name, or its unique beginning"},
+                                 {.name = "--activations",
+                                  .type = ARG_FLAG,
+                                  .help = "the layer's outputs on the data instead of its weights"},
+                                 {.name = "--version",
+                                  .value = "V",
+                                  .type = ARG_VERSION,
+                                  .help = "default: the current version"},
+                                 {.name = "--limit",
+                                  .value = "N",
+                                  .type = ARG_INTEGER,
+                                  .high = 1e9,
+                                  .help = "samples for --activations (default 200)"},
+                                 {.name = "--bins",
+                                  .value = "N",
+                                  .type = ARG_INTEGER,
+                                  .low = 2,
+                                  .high = 400,
+                                  .help = "default 64"},
+                                 {0}},
     .flags = CMD_NEEDS_MODEL,
     .run = run,
 };

@@ -36,10 +36,9 @@ const struct cmd_entry entry_layers = {
                "what a layer becomes on the chip; see are rule ids of 'check'.",
     .example = "layers\nlayers v1",
     .see = "check, hist, show",
-    .args = (const struct cmd_arg[]){{.name = "VERSION",
-                                      .type = ARG_VERSION,
-                                      .help = "default: the current version"},
-                                     {0}},
+    .args =
+        (const struct cmd_arg[]){
+            {.name = "VERSION", .type = ARG_VERSION, .help = "default: the current version"}, {0}},
     .flags = CMD_NEEDS_MODEL,
     .run = run,
 };

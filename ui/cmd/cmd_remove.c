@@ -25,14 +25,13 @@ const struct cmd_entry entry_rm = {
     .details = "Not the current one, nor one that has a tag or that others were made from.",
     .example = "checkout v1\nquantize all 8\nundo\nrm HEAD~0 --recursive",
     .see = "gc, undo, tag",
-    .args = (const struct cmd_arg[]){{.name = "VERSION",
-                                      .type = ARG_VERSION,
-                                      .is_required = true,
-                                      .help = "which one"},
-                                     {.name = "--recursive",
-                                      .type = ARG_FLAG,
-                                      .help = "with all versions that came from it"},
-                                     {0}},
+    .args =
+        (const struct cmd_arg[]){
+            {.name = "VERSION", .type = ARG_VERSION, .is_required = true, .help = "which one"},
+            {.name = "--recursive",
+             .type = ARG_FLAG,
+             .help = "with all versions that came from it"},
+            {0}},
     .flags = CMD_NEEDS_MODEL,
     .run = run_rm,
 };

@@ -34,6 +34,7 @@ const struct cmd_entry entry_mode = {
                                       .choices = modes,
                                       .help = "table for people; json, csv, md for others"},
                                      {0}},
+    .flags = CMD_NEEDS_NO_SESSION,
     .run = run_mode,
 };
 
@@ -72,5 +73,6 @@ const struct cmd_entry entry_quit = {
     .summary = "leave; everything is stored already",
     .example = "quit",
     .args = (const struct cmd_arg[]){{0}},
+    .flags = CMD_NEEDS_NO_SESSION,
     .run = run_quit,
 };

@@ -37,10 +37,9 @@ const struct cmd_entry entry_show = {
     .summary = "one version in full: step, model, load report, layers",
     .example = "show\nshow v1",
     .see = "log, layers, diff",
-    .args = (const struct cmd_arg[]){{.name = "VERSION",
-                                      .type = ARG_VERSION,
-                                      .help = "default: the current version"},
-                                     {0}},
+    .args =
+        (const struct cmd_arg[]){
+            {.name = "VERSION", .type = ARG_VERSION, .help = "default: the current version"}, {0}},
     .flags = CMD_NEEDS_MODEL,
     .run = run,
 };

@@ -42,7 +42,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (!tag)
         return list(ctx, j, err);
     return c2s_session_version_id(ctx->session, version, &id, err) &&
-           j->ops->put_tag(j, tag, id, err) &&
+           c2s_session_tag(ctx->session, tag, version, err) &&
            common_say(ctx, err, "%s is now also called %s",
                       view_version_name(id, name, sizeof name), tag);
 }
@@ -54,13 +54,11 @@ const struct cmd_entry entry_tag = {
     .details = "A tag works wherever a version does and keeps it from being removed.",
     .example = "tag baseline v1\ntag\ntag --delete baseline",
     .see = "log, checkout, rm",
-    .args = (const struct cmd_arg[]){{.name = "NAME", .type = ARG_VERSION, .help = "the name"},
-                                     {.name = "VERSION",
-                                      .type = ARG_VERSION,
-                                      .help = "default: the current version"},
-                                     {.name = "--delete",
-                                      .type = ARG_FLAG,
-                                      .help = "remove the name, not the version"},
-                                     {0}},
+    .args =
+        (const struct cmd_arg[]){
+            {.name = "NAME", .type = ARG_VERSION, .help = "the name"},
+            {.name = "VERSION", .type = ARG_VERSION, .help = "default: the current version"},
+            {.name = "--delete", .type = ARG_FLAG, .help = "remove the name, not the version"},
+            {0}},
     .run = run,
 };

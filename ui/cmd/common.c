@@ -14,8 +14,8 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
 bool common_check(const struct c2s_version *v, enum c2s_level level, struct c2s_findings *out,
                   struct c2s_error *err)
 {
-    struct c2s_check_options options = {
-        .level = level, .input_is_integers = c2s_session_takes_integers(v->model)};
+    struct c2s_check_options options = {.level = level,
+                                        .input_is_integers = c2s_session_takes_integers(v->model)};
     *out = (struct c2s_findings){0};
     return c2s_check(v->model, &options, out, err);
 }

@@ -11,8 +11,8 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
 bool common_check(const struct c2s_version *v, enum c2s_level level, struct c2s_findings *out,
                   struct c2s_error *err) C2S_MUST_CHECK;
 /* A sheet of one line. */
-bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...) C2S_PRINTF(3, 4)
-    C2S_MUST_CHECK;
+bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...)
+    C2S_PRINTF(3, 4) C2S_MUST_CHECK;
 double common_seconds(void); /* a clock that only runs forward */
 
 #endif

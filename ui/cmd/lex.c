@@ -1,6 +1,7 @@
 /* The one place that knows how command lines are quoted. */
 #include "lex.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,14 +74,35 @@ static bool skip_to_word(struct scanner *s)
     return s->line[s->at] != '\0' && s->line[s->at] != '#';
 }
 
-bool lex_goes_on(const char *line)
+static enum scan_end scan_line(const char *line)
 {
     struct scanner s = {.line = line};
     size_t open;
-    while (skip_to_word(&s))
-        if (scan_word(&s, &open) != SCAN_WORD)
-            return true;
-    return false;
+    while (skip_to_word(&s)) {
+        enum scan_end end = scan_word(&s, &open);
+        if (end != SCAN_WORD)
+            return end;
+    }
+    return SCAN_WORD;
+}
+
+bool lex_goes_on(const char *line)
+{
+    return scan_line(line) != SCAN_WORD;
+}
+
+bool lex_join(char **line, const char *next, struct c2s_error *err)
+{
+    enum scan_end end = *line ? scan_line(*line) : SCAN_WORD;
+    if (end == SCAN_OPEN_BACKSLASH)
+        (*line)[strlen(*line) - 1] = '\0';
+    char *joined = NULL;
+    if (asprintf(&joined, "%s%s%s", *line ? *line : "", end == SCAN_OPEN_QUOTE ? "\n" : "", next) <
+        0)
+        return c2s_fail_nomem(err);
+    free(*line);
+    *line = joined;
+    return true;
 }
 
 static struct lex_word *add_word(struct lex_words *words, struct c2s_error *err)

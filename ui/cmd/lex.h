@@ -26,5 +26,8 @@ void lex_finish(struct lex_words *words); /* accepts a zeroed one */
 
 /* True when the line goes on: it ends inside a quote, or in a backslash outside a comment. */
 bool lex_goes_on(const char *line);
+/* Continues *line (NULL = nothing yet) with the next physical line: a backslash at its end goes
+ * away, inside a quote the line break stays. *line is owned by the caller. */
+bool lex_join(char **line, const char *next, struct c2s_error *err) C2S_MUST_CHECK;
 
 #endif

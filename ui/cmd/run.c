@@ -92,9 +92,13 @@ static bool run_lexed(struct cmd_ctx *ctx, const struct lex_words *words, const 
     if (words->n == 0)
         return true;
     const struct cmd_entry *entry = cmd_find(words->at[0].text, err);
+    ctx->running = entry;
     if (!entry)
         return false;
-    return run_entry(ctx, entry, words, line, err) || c2s_fail_at(err, "%s", entry->name);
+    if (run_entry(ctx, entry, words, line, err))
+        return true;
+    /* Scripts inside scripts: the innermost place is enough. */
+    return ctx->running == entry ? c2s_fail_at(err, "%s", entry->name) : false;
 }
 
 bool cmd_run_line(struct cmd_ctx *ctx, const char *line, struct c2s_error *err)
@@ -116,6 +120,14 @@ bool cmd_run_words(struct cmd_ctx *ctx, int argc, char *const *argv, struct c2s_
     ok = ok && run_lexed(ctx, &words, NULL, err);
     lex_finish(&words);
     return ok;
+}
+
+bool cmd_progress(void *arg, const struct c2s_progress_event *event)
+{
+    struct cmd_ctx *ctx = arg;
+    if (ctx->cancelled && *ctx->cancelled)
+        return false;
+    return !ctx->progress || ctx->progress(ctx->progress_arg, event);
 }
 
 bool cmd_show(struct cmd_ctx *ctx, struct sheet *s, struct c2s_error *err)

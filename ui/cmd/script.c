@@ -17,24 +17,12 @@ struct script {
     int at;     /* physical line number */
 };
 
-/* Appends a physical line. A line that ends in a backslash loses it and goes on; inside a quote the
- * line break is kept. */
-static bool append(struct script *s, const char *text, bool keep_break, struct c2s_error *err)
-{
-    char *joined = NULL;
-    if (asprintf(&joined, "%s%s%s", s->line ? s->line : "", keep_break ? "\n" : "", text) < 0)
-        return c2s_fail_nomem(err);
-    free(s->line);
-    s->line = joined;
-    return true;
-}
-
 /* Reads the next logical line into s->line; *more false at the end of the file. */
 static bool read_logical(struct script *s, bool *more, struct c2s_error *err)
 {
     char *text = NULL;
     size_t size = 0;
-    bool ok = true, in_quote = false;
+    bool ok = true;
     ssize_t n;
     free(s->line);
     s->line = NULL;
@@ -47,13 +35,9 @@ static bool read_logical(struct script *s, bool *more, struct c2s_error *err)
             ok = c2s_fail(err, C2S_FORMAT, "the line holds a zero byte; a script is plain text");
             break;
         }
-        ok = append(s, text, in_quote, err);
+        ok = lex_join(&s->line, text, err);
         if (!ok || !lex_goes_on(s->line))
             break;
-        size_t length = strlen(s->line);
-        in_quote = s->line[length - 1] != '\\';
-        if (!in_quote)
-            s->line[length - 1] = '\0';
     }
     free(text);
     *more = s->line != NULL;

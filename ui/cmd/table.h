@@ -5,28 +5,27 @@
 
 #include "cmd.h"
 
-#define CMD_ENTRIES(X) \
-    X(check) \
-    X(checkout) \
-    X(compare) \
-    X(data) \
-    X(diff) \
-    X(eval) \
-    X(export) \
-    X(gc) \
-    X(help) \
-    X(hist) \
-    X(layers) \
-    X(load) \
-    X(log) \
-    X(mode) \
-    X(quantize) \
-    X(quit) \
-    X(rm) \
-    X(show) \
-    X(source) \
-    X(sql) \
-    X(tag) \
+#define CMD_ENTRIES(X)                                                                             \
+    X(check)                                                                                       \
+    X(checkout)                                                                                    \
+    X(compare)                                                                                     \
+    X(data)                                                                                        \
+    X(diff)                                                                                        \
+    X(eval)                                                                                        \
+    X(gc)                                                                                          \
+    X(help)                                                                                        \
+    X(hist)                                                                                        \
+    X(layers)                                                                                      \
+    X(load)                                                                                        \
+    X(log)                                                                                         \
+    X(mode)                                                                                        \
+    X(quantize)                                                                                    \
+    X(quit)                                                                                        \
+    X(rm)                                                                                          \
+    X(show)                                                                                        \
+    X(source)                                                                                      \
+    X(sql)                                                                                         \
+    X(tag)                                                                                         \
     X(undo)
 
 #define X(name) extern const struct cmd_entry entry_##name;

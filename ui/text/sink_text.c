@@ -20,6 +20,8 @@ static bool show(struct sink *sink, const struct sheet *sheet, struct c2s_error 
 {
     struct text_sink *t = (struct text_sink *)sink;
     bool ok = true;
+    if (t->before)
+        t->before(t->before_arg);
     errno = 0;
     if (t->mode == TEXT_JSON)
         ok = text_print_json(t, sheet, err);
@@ -61,6 +63,8 @@ static void tell_json(struct text_sink *t, const struct c2s_error *error)
 static void tell(struct sink *sink, const struct c2s_error *error, bool in_script)
 {
     struct text_sink *t = (struct text_sink *)sink;
+    if (t->before)
+        t->before(t->before_arg);
     if (t->mode == TEXT_JSON) {
         tell_json(t, error);
         return;

@@ -13,8 +13,10 @@ struct text_sink {
     enum text_mode mode;
     FILE *out, *messages; /* borrowed: results, failures */
     bool has_color, messages_have_color;
-    bool is_quiet;    /* leaves out the "what to do next" line */
-    int width;        /* columns; 0 = 80 */
+    bool is_quiet;             /* leaves out the "what to do next" line */
+    int width;                 /* columns; 0 = 80 */
+    void (*before)(void *arg); /* called before anything is printed; may be NULL */
+    void *before_arg;
     int pending;      /* private: blanks owed before the next text of the line */
     int output_error; /* errno of the first failed write, or 0 */
 };

@@ -77,7 +77,7 @@ struct sheet {
     bool rows_are_machine; /* the lines draw the rows already (histogram) */
     char **kept;           /* private: see sheet_keep */
     int n_kept;
-    bool is_broken;        /* private: out of memory while it was built */
+    bool is_broken; /* private: out of memory while it was built */
 };
 
 /* New; NULL only when out of memory, and every function below accepts NULL. title may be "". */

@@ -9,10 +9,10 @@
 #include <c2s/session.h>
 
 /* Texts; all return out. */
-char *view_bits(const struct c2s_model *m, char *out, size_t size);   /* "float", "w4 a4 i8" */
-char *view_bytes(int64_t bytes, char *out, size_t size);              /* "208 kB" */
-char *view_time(int64_t seconds, char *out, size_t size);             /* local: "11:02", "Nov 23" */
-char *view_version_name(int64_t id, char *out, size_t size);          /* "v3" */
+char *view_bits(const struct c2s_model *m, char *out, size_t size); /* "float", "w4 a4 i8" */
+char *view_bytes(int64_t bytes, char *out, size_t size);            /* "208 kB" */
+char *view_time(int64_t seconds, char *out, size_t size);           /* local: "11:02", "Nov 23" */
+char *view_version_name(int64_t id, char *out, size_t size);        /* "v3" */
 /* Bytes of all parameters: quantized kernels at their bits, the rest as float32. */
 int64_t view_parameter_bytes(const struct c2s_model *m);
 /* Keras class in the short form of the tables: "BatchNorm", "ReLU max 6". */

@@ -204,8 +204,7 @@ static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
     sheet_before(s, SHEET_PLAIN, "%s", line);
 }
 
-struct sheet *view_histogram(const struct c2s_layer_histogram *h,
-                             const struct view_hist_options *o)
+struct sheet *view_histogram(const struct c2s_layer_histogram *h, const struct view_hist_options *o)
 {
     char n[32], samples[48] = "";
     struct picture p = {.h = h, .o = o, .most = highest(&h->plain)};
@@ -229,7 +228,8 @@ struct sheet *view_histogram(const struct c2s_layer_histogram *h,
     }
     add_numbers(s, h, o);
     if (o->of_activations)
-        sheet_next(s, "Next: hist %s shows other layers and versions; --bins N, --limit N", "LAYER");
+        sheet_next(s, "Next: hist %s shows other layers and versions; --bins N, --limit N",
+                   "LAYER");
     else
         sheet_next(s, "Next: hist LAYER --activations, diff, quantize weights BITS");
     add_facts(s, h, o);

@@ -1,4 +1,5 @@
-/* The history: versions with their steps and accuracies; what a step did; how two versions differ. */
+/* The history: versions with their steps and accuracies; what a step did; how two versions differ.
+ */
 #include "view.h"
 
 #include <inttypes.h>
@@ -79,7 +80,8 @@ bool view_history_collect(struct c2s_journal *j, int64_t current, const char *da
     *out = (struct view_history){.current = current};
     struct collector c = {.h = out, .dataset = dataset};
     bool ok = j->ops->each(j, add_version, &c, err) &&
-              j->ops->each_measure(j, add_measure, &c, err) && j->ops->each_tag(j, add_tag, &c, err);
+              j->ops->each_measure(j, add_measure, &c, err) &&
+              j->ops->each_tag(j, add_tag, &c, err);
     if (ok && c.is_out_of_memory)
         ok = c2s_fail_nomem(err);
     if (!ok)
@@ -183,8 +185,9 @@ struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
         sheet_before(s, SHEET_DIM, "%s from %s: %s; this step was taken before, nothing new", name,
                      parent, bits);
     bool has_weights = strchr(bits, 'w') && !strstr(bits, "float");
-    sheet_next(s, has_weights ? "Next: eval, eval --akida, compare %s %s"
-                              : "Next: eval, compare %s %s, or quantize weights 4 --input 8",
+    sheet_next(s,
+               has_weights ? "Next: eval, eval --akida, compare %s %s"
+                           : "Next: eval, compare %s %s, or quantize weights 4 --input 8",
                parent, name);
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "parent", parent);

@@ -68,8 +68,9 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
         sheet_before(s, SHEET_DIM, "note: %s", m->notes[i]);
     if (m->n_notes > 3)
         sheet_before(s, SHEET_DIM, "%d notes more: 'show' lists them", m->n_notes - 3);
-    sheet_next(s, "%d errors, %d warnings, %d notes on the way to AKD1000: 'check' lists them. "
-                  "Next: %s",
+    sheet_next(s,
+               "%d errors, %d warnings, %d notes on the way to AKD1000: 'check' lists them. "
+               "Next: %s",
                f->n_errors, f->n_warnings, f->n_notes,
                has_data ? "eval, quantize activations 4" : "data use PATH, quantize activations 4");
     add_model_facts(s, v);

@@ -53,8 +53,9 @@ struct sheet *view_measure(const struct c2s_measure *m, bool was_cached)
                  sheet_group_digits(m->metrics.n, n, sizeof n), m->dataset_name, m->engine,
                  is_chip ? " (integers, as on the chip)" : "",
                  was_cached ? "measured before" : "measured now");
-    sheet_next(s, is_chip ? "Next: compare, log, export %s FILE.fbz"
-                          : "Next: quantize, eval --akida, compare v1 %s",
+    sheet_next(s,
+               is_chip ? "Next: compare, log, export %s FILE.fbz"
+                       : "Next: quantize, eval --akida, compare v1 %s",
                name);
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "dataset", m->dataset_name);
@@ -87,9 +88,7 @@ static void add_against_first(struct sheet *s, const struct c2s_comparison *c)
     sheet_integer(s, c->became_wrong);
     sheet_real(s, c->p_value, 4);
     sheet_text(s, verdict);
-    sheet_mark(s, verdict[0] == 'w'   ? SHEET_WARNING
-                  : verdict[0] == 'b' ? SHEET_GOOD
-                                      : SHEET_PLAIN);
+    sheet_mark(s, verdict[0] == 'w' ? SHEET_WARNING : verdict[0] == 'b' ? SHEET_GOOD : SHEET_PLAIN);
 }
 
 static void add_compared(struct sheet *s, const struct view_compared *c, bool is_first)
@@ -121,10 +120,9 @@ struct sheet *view_comparison(const struct view_compared *rows, int n_rows)
 {
     char n[32];
     const struct c2s_measure *first = &rows[0].measure;
-    struct sheet *s =
-        sheet_create("%s samples of %s, engine %s",
-                     sheet_group_digits(first->metrics.n, n, sizeof n), first->dataset_name,
-                     first->engine);
+    struct sheet *s = sheet_create("%s samples of %s, engine %s",
+                                   sheet_group_digits(first->metrics.n, n, sizeof n),
+                                   first->dataset_name, first->engine);
     sheet_column(s, "version", "version", SHEET_LEFT);
     sheet_column(s, "bits", "bits", SHEET_LEFT);
     sheet_column(s, "accuracy", "accuracy", SHEET_RIGHT);
@@ -140,8 +138,9 @@ struct sheet *view_comparison(const struct view_compared *rows, int n_rows)
     sheet_column(s, NULL, "size", SHEET_RIGHT);
     for (int i = 0; i < n_rows; i++)
         add_compared(s, &rows[i], i == 0);
-    sheet_after(s, SHEET_DIM, "changed: samples of another class than with the first; right, wrong: "
-                              "what they became; p: McNemar's exact test");
+    sheet_after(s, SHEET_DIM,
+                "changed: samples of another class than with the first; right, wrong: "
+                "what they became; p: McNemar's exact test");
     sheet_next(s, "Next: diff shows the layers; hist LAYER the numbers; eval --akida the chip");
     return s;
 }
