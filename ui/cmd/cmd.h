@@ -51,7 +51,7 @@ struct cmd_ctx {
     int depth;                       /* of nested scripts; 0 = typed */
     bool line_is_json;               /* the last line asked for JSON by --json */
     bool wants_quit;
-    bool gate_failed; /* the last command that is a gate found its condition not met */
+    bool gate_failed; /* the last command found a condition not met */
 };
 
 struct cmd_entry {

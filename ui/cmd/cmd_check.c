@@ -29,8 +29,8 @@ const struct cmd_entry entry_check = {
     .group = "inspect",
     .summary = "list all that stands between the model and the chip",
     .details = "keras: quantize will take it; akida: converts and runs in software; akd1000 "
-               "(default): maps on the chip. The program ends with 4 when the last check found "
-               "errors.",
+               "(default): maps on the chip. As the last command it gives "
+               "the exit code 4 when there are errors.",
     .example = "check\ncheck v1 --level keras",
     .see = "layers, help RULE",
     .args =

@@ -1,5 +1,5 @@
 /* eval: accuracy of a version on the data in use. */
-#include "cmd.h"
+#include "common.h"
 #include "table.h"
 #include "view/view.h"
 
@@ -7,13 +7,15 @@ static const char *const engines[] = {"dnnl", "ref", "akida", NULL};
 
 static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
+    const struct c2s_version *v;
     struct c2s_measure measure;
     bool was_cached;
     const char *engine = cmd_flag(a, "--akida") ? "akida" : cmd_text(a, "--engine");
-    if (!c2s_session_eval(ctx->session, cmd_text(a, "VERSION"), engine, &measure, NULL, &was_cached,
+    if (!common_version(ctx, a, "VERSION", &v, err) ||
+        !c2s_session_eval(ctx->session, cmd_text(a, "VERSION"), engine, &measure, NULL, &was_cached,
                           err))
         return false;
-    if (!cmd_show(ctx, view_measure(&measure, was_cached), err))
+    if (!cmd_show(ctx, view_measure(v, &measure, was_cached), err))
         return false;
     double needed = cmd_real(a, "--min-accuracy", 0) / 100;
     double accuracy = (double)measure.metrics.correct / (double)measure.metrics.n;

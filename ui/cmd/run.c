@@ -93,6 +93,7 @@ static bool run_lexed(struct cmd_ctx *ctx, const struct lex_words *words, const 
         return true;
     const struct cmd_entry *entry = cmd_find(words->at[0].text, err);
     ctx->running = entry;
+    ctx->gate_failed = false;
     if (!entry)
         return false;
     if (run_entry(ctx, entry, words, line, err))

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP         2
+#define GAP         2 /* between columns; 1 when there is no room */
 #define MIN_COLUMN  6 /* a column is never cut below this */
 #define NOTE_INDENT 6 /* of lines under a row */
 
@@ -17,6 +17,7 @@ struct layout {
     const struct sheet *s;
     int *width; /* per column; 0 = not shown */
     int last;   /* index of the last column shown */
+    int gap;
 };
 
 static void print_role(struct text_sink *t, enum sheet_role role, const char *text, int n_bytes)
@@ -60,12 +61,21 @@ static void print_wrapped(struct text_sink *t, enum sheet_role role, const char 
     free(clean);
 }
 
+/* Of a short label such as "why: ", under which nothing is wrapped; 0 = none. */
+static int label_width(const char *text)
+{
+    size_t colon = strcspn(text, ":");
+    if (text[colon] == '\0' || colon > 6)
+        return 0;
+    return (int)(colon + 1 + strspn(text + colon + 1, " "));
+}
+
 /* A free line: what does not fit goes on under its own indentation. */
 static void print_line(struct text_sink *t, const struct sheet_line *line)
 {
     int indent = (int)strspn(line->text, " ");
     print_spaces(t, indent);
-    print_wrapped(t, line->role, line->text + indent, indent);
+    print_wrapped(t, line->role, line->text + indent, indent + label_width(line->text + indent));
 }
 
 static void print_lines(struct text_sink *t, const struct sheet_lines *lines)
@@ -108,13 +118,15 @@ static int total_width(const struct layout *l)
     int total = 0;
     for (int c = 0; c <= l->last; c++)
         if (l->width[c] > 0)
-            total += l->width[c] + (c < l->last ? GAP : 0);
+            total += l->width[c] + (c < l->last ? l->gap : 0);
     return total;
 }
 
 /* Takes columns from the widest left-aligned column until the table fits. */
 static void squeeze(struct layout *l)
 {
+    if (total_width(l) > l->t->width)
+        l->gap = 1;
     for (int excess = total_width(l) - l->t->width; excess > 0; excess--) {
         int widest = -1;
         for (int c = 0; c <= l->last; c++)
@@ -146,7 +158,7 @@ static void print_cell(struct layout *l, int c, const char *text, enum sheet_rol
     if (c == l->last)
         end_line(l->t);
     else
-        print_spaces(l->t, (align == SHEET_LEFT ? l->width[c] - shown : 0) + GAP);
+        print_spaces(l->t, (align == SHEET_LEFT ? l->width[c] - shown : 0) + l->gap);
 }
 
 static void print_row(struct layout *l, const struct sheet_row *row)
@@ -161,11 +173,12 @@ static void print_row(struct layout *l, const struct sheet_row *row)
         if (text)
             print_cell(l, c, text, role, column);
         free(text);
-        column += l->width[c] + GAP;
+        column += l->width[c] + l->gap;
     }
     for (int i = 0; row && i < row->notes.n; i++) {
         print_spaces(l->t, NOTE_INDENT);
-        print_wrapped(l->t, row->notes.at[i].role, row->notes.at[i].text, NOTE_INDENT);
+        print_wrapped(l->t, row->notes.at[i].role, row->notes.at[i].text,
+                      NOTE_INDENT + label_width(row->notes.at[i].text));
     }
 }
 
@@ -174,7 +187,8 @@ void text_print_table(struct text_sink *t, const struct sheet *s)
     if (s->title && s->title[0])
         print_wrapped(t, SHEET_CURRENT, s->title, 0);
     print_lines(t, &s->before);
-    struct layout l = {.t = t, .s = s, .width = calloc((size_t)s->n_columns + 1, sizeof(int))};
+    struct layout l = {
+        .t = t, .s = s, .gap = GAP, .width = calloc((size_t)s->n_columns + 1, sizeof(int))};
     if (l.width && s->n_rows > 0 && !s->rows_are_machine) {
         measure(&l);
         squeeze(&l);

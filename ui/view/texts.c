@@ -90,6 +90,14 @@ char *view_version_name(int64_t id, char *out, size_t size)
     return out;
 }
 
+char *view_count(int64_t n, const char *thing, char *out, size_t size)
+{
+    char digits[32];
+    snprintf(out, size, "%s %s%s", sheet_group_digits(n, digits, sizeof digits), thing,
+             n == 1 ? "" : "s");
+    return out;
+}
+
 static int64_t kernel_bytes(const struct c2s_tensor *t, const struct c2s_quantizer_spec *spec)
 {
     int64_t bits = spec->id != C2S_QUANTIZER_NONE ? spec->bitwidth : 32;

@@ -13,6 +13,7 @@ char *view_bits(const struct c2s_model *m, char *out, size_t size); /* "float", 
 char *view_bytes(int64_t bytes, char *out, size_t size);            /* "208 kB" */
 char *view_time(int64_t seconds, char *out, size_t size);           /* local: "11:02", "Nov 23" */
 char *view_version_name(int64_t id, char *out, size_t size);        /* "v3" */
+char *view_count(int64_t n, const char *thing, char *out, size_t size); /* "1 note", "2 notes" */
 /* Bytes of all parameters: quantized kernels at their bits, the rest as float32. */
 int64_t view_parameter_bytes(const struct c2s_model *m);
 /* Keras class in the short form of the tables: "BatchNorm", "ReLU max 6". */
@@ -28,7 +29,8 @@ struct sheet *view_layers(const struct c2s_version *v, const struct c2s_findings
 struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
                             enum c2s_level level);
 struct sheet *view_data(const struct c2s_dataset *d);
-struct sheet *view_measure(const struct c2s_measure *m, bool was_cached);
+struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure *m,
+                           bool was_cached);
 struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
                              const struct c2s_quantize_report *r, double seconds);
 struct sheet *view_version(const struct c2s_version *v, const char *tags);

@@ -45,14 +45,14 @@ static const char *verdict(const struct c2s_findings *f, enum c2s_level level)
     if (level >= C2S_LEVEL_AKIDA && f->n_errors_at[C2S_LEVEL_AKIDA] > 0)
         return "can be quantized, does not convert to Akida yet";
     if (level >= C2S_LEVEL_AKD1000 && f->n_errors_at[C2S_LEVEL_AKD1000] > 0)
-        return "converts to Akida, does not map on AKD1000 yet";
+        return "runs in Akida's software, does not map on AKD1000 yet";
     return f->n_warnings > 0 ? "no errors; read the warnings" : "nothing in the way";
 }
 
 struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
                             enum c2s_level level)
 {
-    char name[24];
+    char name[24], errors[32], warnings[32], notes[32];
     struct sheet *s = sheet_create("%s", "");
     view_version_name(v->info.id, name, sizeof name);
     sheet_fact_text(s, "version", name);
@@ -74,8 +74,11 @@ struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findin
     for (int i = 0; i < f->n_rows; i++)
         add_finding(s, v->model, f, i);
     enum sheet_role role = f->n_errors ? SHEET_ERROR : f->n_warnings ? SHEET_WARNING : SHEET_GOOD;
-    sheet_after(s, role, "%d errors, %d warnings, %d notes on %s for %s: %s", f->n_errors,
-                f->n_warnings, f->n_notes, name, c2s_level_name(level), verdict(f, level));
+    sheet_after(s, role, "%s, %s, %s in %s for %s: %s",
+                view_count(f->n_errors, "error", errors, sizeof errors),
+                view_count(f->n_warnings, "warning", warnings, sizeof warnings),
+                view_count(f->n_notes, "note", notes, sizeof notes), name, c2s_level_name(level),
+                verdict(f, level));
     if (f->n_rows > 0)
         sheet_next(s, "Next: help %s says more; layers shows where", f->rows[0].rule->id);
     else

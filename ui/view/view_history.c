@@ -136,6 +136,14 @@ static void add_history_row(struct sheet *s, const struct view_history *h, int i
     sheet_text(s, row->tags);
 }
 
+static bool has_several_models(const struct view_history *h)
+{
+    for (int i = 1; i < h->n_rows; i++)
+        if (strcmp(h->rows[i].name, h->rows[0].name) != 0)
+            return true;
+    return false;
+}
+
 struct sheet *view_history(const struct view_history *h)
 {
     struct sheet *s = sheet_create("%s", "");
@@ -143,7 +151,7 @@ struct sheet *view_history(const struct view_history *h)
     sheet_column(s, "is_current", NULL, SHEET_LEFT);
     sheet_column(s, "version", "v", SHEET_LEFT);
     sheet_column(s, "parent", "from", SHEET_LEFT);
-    sheet_column(s, "name", NULL, SHEET_LEFT);
+    sheet_column(s, "name", has_several_models(h) ? "model" : NULL, SHEET_LEFT);
     sheet_column(s, "step", "step", SHEET_LEFT);
     sheet_column(s, "accuracy", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "accuracy %", SHEET_RIGHT);
@@ -166,29 +174,33 @@ struct sheet *view_history(const struct view_history *h)
 struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
                              const struct c2s_quantize_report *r, double seconds)
 {
-    char name[24], parent[24], bits[64];
+    char name[24], parent[24], bits[64], count[48];
     struct sheet *s = sheet_create("%s", "");
     view_version_name(v->info.id, name, sizeof name);
     view_version_name(v->info.parent, parent, sizeof parent);
     view_bits(v->model, bits, sizeof bits);
     if (r->n_swapped > 0)
-        sheet_before(s, SHEET_PLAIN, "moved %d batch normalizations in front of their pool",
-                     r->n_swapped);
+        sheet_before(s, SHEET_PLAIN, "moved %s in front of their pool",
+                     view_count(r->n_swapped, "batch normalization", count, sizeof count));
     if (r->n_folded > 0)
-        sheet_before(s, SHEET_PLAIN, "folded %d batch normalizations (largest difference %.1g)",
-                     r->n_folded, r->fold_error);
-    sheet_before(s, SHEET_PLAIN, "changed bits of the weights of %d layers, of %d activations",
-                 r->n_weights, r->n_activations);
+        sheet_before(s, SHEET_PLAIN, "folded %s (largest difference %.1g)",
+                     view_count(r->n_folded, "batch normalization", count, sizeof count),
+                     r->fold_error);
+    if (r->n_weights > 0)
+        sheet_before(s, SHEET_PLAIN, "weights of %s have other bits now",
+                     view_count(r->n_weights, "layer", count, sizeof count));
+    if (r->n_activations > 0)
+        sheet_before(s, SHEET_PLAIN, "%s with other bits now",
+                     view_count(r->n_activations, "activation", count, sizeof count));
     if (is_new)
         sheet_before(s, SHEET_CHANGED, "%s from %s: %s, in %.2f s", name, parent, bits, seconds);
     else
-        sheet_before(s, SHEET_DIM, "%s from %s: %s; this step was taken before, nothing new", name,
-                     parent, bits);
-    bool has_weights = strchr(bits, 'w') && !strstr(bits, "float");
-    sheet_next(s,
-               has_weights ? "Next: eval, eval --akida, compare %s %s"
-                           : "Next: eval, compare %s %s, or quantize weights 4 --input 8",
-               parent, name);
+        sheet_before(s, SHEET_DIM, "%s: %s; nothing new, such a version is there already", name,
+                     bits);
+    if (strchr(bits, 'w'))
+        sheet_next(s, "Next: eval, eval --akida, compare %s %s", parent, name);
+    else
+        sheet_next(s, "Next: eval, or quantize weights 4 --input 8");
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "parent", parent);
     sheet_fact_text(s, "bits", bits);
@@ -227,7 +239,7 @@ static void describe_difference(const struct c2s_layer_difference *d, char *out,
         used += (size_t)snprintf(out + used, size - used, "activations %s -> %s  ",
                                  bits_text(d->first_activation_bits, a, sizeof a),
                                  bits_text(d->second_activation_bits, b, sizeof b));
-    if (d->first->op != d->second->op)
+    if (used == 0 && d->first->op != d->second->op)
         used += (size_t)snprintf(out + used, size - used, "%s -> %s  ", d->first->class_name,
                                  d->second->class_name);
     if (used == 0 && d->weights_differ)
@@ -254,6 +266,7 @@ struct sheet *view_difference(const char *first, const char *second,
                               const struct c2s_layer_difference *rows, int n_rows, bool all)
 {
     int n_same = 0;
+    bool was_folded = false;
     struct sheet *s = sheet_create("%s against %s", second, first);
     sheet_column(s, "layer", "layer", SHEET_LEFT);
     sheet_column(s, "change", "change", SHEET_LEFT);
@@ -268,6 +281,7 @@ struct sheet *view_difference(const char *first, const char *second,
         char what[160];
         describe_difference(&rows[i], what, sizeof what);
         n_same += what[0] == '\0';
+        was_folded |= rows[i].first && !rows[i].second && rows[i].first->op == C2S_OP_BATCH_NORM;
         if (what[0] || all)
             add_difference(s, &rows[i], what);
     }
@@ -275,6 +289,10 @@ struct sheet *view_difference(const char *first, const char *second,
         sheet_after(s, SHEET_PLAIN, "no layer differs");
     else if (n_same > 0 && !all)
         sheet_after(s, SHEET_DIM, "%d layers are the same; --all shows them too", n_same);
+    if (was_folded)
+        sheet_after(s, SHEET_DIM,
+                    "a folded batch normalization scales the weights in front of it: "
+                    "SQNR and max change mean little there");
     sheet_next(s, "Next: hist LAYER --version %s, compare %s %s", second, first, second);
     return s;
 }

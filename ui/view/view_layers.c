@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHOWN_NOTES 3 /* of the load report; show has them all */
+
 static const char *dialect_name(enum c2s_dialect dialect)
 {
     return dialect == C2S_DIALECT_CNN2SNN_18   ? "cnn2snn 1.8"
@@ -17,11 +19,11 @@ static const char *dialect_name(enum c2s_dialect dialect)
 static char *model_line(const struct c2s_model *m, char *out, size_t size)
 {
     char params[32];
-    snprintf(out, size, "Keras %s %s%s%s, %d layers, %s parameters",
+    bool is_plain = m->dialect == C2S_DIALECT_KERAS;
+    snprintf(out, size, "Keras %s %s%s%s%s, %d layers, %s parameters",
              m->keras_version[0] ? m->keras_version : "?",
-             m->is_sequential ? "Sequential" : "Functional",
-             m->dialect == C2S_DIALECT_KERAS ? "" : ", quantized by ",
-             m->dialect == C2S_DIALECT_KERAS ? "" : dialect_name(m->dialect), m->n_layers,
+             m->is_sequential ? "Sequential" : "Functional", is_plain ? "" : " (",
+             is_plain ? "" : dialect_name(m->dialect), is_plain ? "" : ")", m->n_layers,
              sheet_group_digits(c2s_model_n_params(m), params, sizeof params));
     return out;
 }
@@ -36,7 +38,7 @@ static void add_model_facts(struct sheet *s, const struct c2s_version *v)
     sheet_fact_text(s, "kind", m->is_sequential ? "Sequential" : "Functional");
     sheet_fact_text(s, "dialect", dialect_name(m->dialect));
     sheet_fact_text(s, "bits", view_bits(m, bits, sizeof bits));
-    sheet_fact_integer(s, "layers_total", m->n_layers);
+    sheet_fact_integer(s, "n_layers", m->n_layers);
     sheet_fact_integer(s, "parameters", c2s_model_n_params(m));
     sheet_fact_integer(s, "parameter_bytes", view_parameter_bytes(m));
 }
@@ -54,25 +56,25 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
                         bool has_data)
 {
     const struct c2s_model *m = v->model;
-    char name[24], line[200];
+    char name[24], line[200], errors[32], warnings[32], notes[32];
     struct sheet *s = sheet_create("%s", "");
-    sheet_before(s, SHEET_PLAIN, "%s %s  %s, %d/%d tensors read",
-                 view_version_name(v->info.id, name, sizeof name), v->info.name,
-                 model_line(m, line, sizeof line), m->n_tensors_read, m->n_tensors_expected);
+    sheet_before(s, SHEET_PLAIN, "%s %s: %s", view_version_name(v->info.id, name, sizeof name),
+                 v->info.name, model_line(m, line, sizeof line));
     if (!is_new)
         sheet_before(s, SHEET_DIM, "the same model is in the workspace already: back at %s", name);
     if (count_unknown(m) > 0)
         sheet_before(s, SHEET_WARNING, "%d layer(s) of a kind not known here: 'layers' marks them",
                      count_unknown(m));
-    for (int i = 0; i < m->n_notes && i < 3; i++)
-        sheet_before(s, SHEET_DIM, "note: %s", m->notes[i]);
-    if (m->n_notes > 3)
-        sheet_before(s, SHEET_DIM, "%d notes more: 'show' lists them", m->n_notes - 3);
-    sheet_next(s,
-               "%d errors, %d warnings, %d notes on the way to AKD1000: 'check' lists them. "
-               "Next: %s",
-               f->n_errors, f->n_warnings, f->n_notes,
-               has_data ? "eval, quantize activations 4" : "data use PATH, quantize activations 4");
+    for (int i = 0; i < m->n_notes && i < SHOWN_NOTES; i++)
+        sheet_before(s, SHEET_DIM, "file: %s", m->notes[i]);
+    if (m->n_notes > SHOWN_NOTES)
+        sheet_before(s, SHEET_DIM, "file: %d remarks more, 'show' lists them",
+                     m->n_notes - SHOWN_NOTES);
+    sheet_next(s, "%s, %s, %s: 'check' lists them. Next: %s",
+               view_count(f->n_errors, "error", errors, sizeof errors),
+               view_count(f->n_warnings, "warning", warnings, sizeof warnings),
+               view_count(f->n_notes, "note", notes, sizeof notes),
+               has_data ? "eval" : "data use PATH");
     add_model_facts(s, v);
     sheet_fact_bool(s, "is_new", is_new);
     sheet_fact_integer(s, "tensors_read", m->n_tensors_read);
@@ -224,7 +226,7 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
         sheet_before(s, SHEET_PLAIN, "note:   %s", v->info.note);
     sheet_before(s, SHEET_DIM, "hash:   %.16s  made by %s", v->info.model_hash, v->info.tool);
     for (int i = 0; i < m->n_notes; i++)
-        sheet_before(s, SHEET_PLAIN, "load:   %s", m->notes[i]);
+        sheet_before(s, SHEET_PLAIN, "file:   %s", m->notes[i]);
     sheet_next(s, "Next: layers %s, check %s, diff %s OTHER", name, name, name);
     add_model_facts(s, v);
     sheet_fact_text(s, "parent", v->info.parent ? parent : NULL);

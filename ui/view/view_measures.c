@@ -39,7 +39,24 @@ static double accuracy(const struct c2s_metrics *m)
     return m->n > 0 ? (double)m->correct / (double)m->n : NAN;
 }
 
-struct sheet *view_measure(const struct c2s_measure *m, bool was_cached)
+/* The step that usually follows: quantize, then the chip's integers, then export. */
+static void advise(struct sheet *s, const struct c2s_version *v, bool is_chip)
+{
+    char bits[64];
+    bool has_weights = strchr(view_bits(v->model, bits, sizeof bits), 'w') != NULL;
+    if (is_chip)
+        sheet_next(s, "Next: log, export v%" PRId64 " FILE.fbz", v->info.id);
+    else if (has_weights)
+        sheet_next(s, "Next: eval --akida, log");
+    else if (v->info.parent)
+        sheet_next(s, "Next: compare v%" PRId64 " v%" PRId64 ", quantize weights 4 --input 8",
+                   v->info.parent, v->info.id);
+    else
+        sheet_next(s, "Next: quantize activations 4");
+}
+
+struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure *m,
+                           bool was_cached)
 {
     double low, high;
     char name[24], n[32];
@@ -47,16 +64,12 @@ struct sheet *view_measure(const struct c2s_measure *m, bool was_cached)
     bool is_chip = strcmp(m->engine, "akida") == 0;
     c2s_wilson_interval(m->metrics.correct, m->metrics.n, &low, &high);
     view_version_name(m->version, name, sizeof name);
-    sheet_before(s, SHEET_PLAIN, "%s accuracy %.2f %%  (95 %% sure: %.2f to %.2f %%)  loss %.4f",
+    sheet_before(s, SHEET_PLAIN, "%s accuracy %.2f %%  (95 %% interval %.2f to %.2f)  loss %.4f",
                  name, 100 * accuracy(&m->metrics), 100 * low, 100 * high, m->metrics.loss);
-    sheet_before(s, SHEET_DIM, "%s samples of %s, engine %s%s, %s",
+    sheet_before(s, SHEET_DIM, "%s samples of %s, engine %s%s%s",
                  sheet_group_digits(m->metrics.n, n, sizeof n), m->dataset_name, m->engine,
-                 is_chip ? " (integers, as on the chip)" : "",
-                 was_cached ? "measured before" : "measured now");
-    sheet_next(s,
-               is_chip ? "Next: compare, log, export %s FILE.fbz"
-                       : "Next: quantize, eval --akida, compare v1 %s",
-               name);
+                 is_chip ? " (as on the chip)" : "", was_cached ? ", measured before" : "");
+    advise(s, v, is_chip);
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "dataset", m->dataset_name);
     sheet_fact_text(s, "dataset_hash", m->dataset);
@@ -123,7 +136,7 @@ struct sheet *view_comparison(const struct view_compared *rows, int n_rows)
     struct sheet *s = sheet_create("%s samples of %s, engine %s",
                                    sheet_group_digits(first->metrics.n, n, sizeof n),
                                    first->dataset_name, first->engine);
-    sheet_column(s, "version", "version", SHEET_LEFT);
+    sheet_column(s, "version", "v", SHEET_LEFT);
     sheet_column(s, "bits", "bits", SHEET_LEFT);
     sheet_column(s, "accuracy", "accuracy", SHEET_RIGHT);
     sheet_column(s, "low", NULL, SHEET_RIGHT);
@@ -139,8 +152,7 @@ struct sheet *view_comparison(const struct view_compared *rows, int n_rows)
     for (int i = 0; i < n_rows; i++)
         add_compared(s, &rows[i], i == 0);
     sheet_after(s, SHEET_DIM,
-                "changed: samples of another class than with the first; right, wrong: "
-                "what they became; p: McNemar's exact test");
-    sheet_next(s, "Next: diff shows the layers; hist LAYER the numbers; eval --akida the chip");
+                "changed: put in another class than by the first; p: McNemar's exact test");
+    sheet_next(s, "Next: diff shows the layers, hist LAYER their numbers");
     return s;
 }
