@@ -13,7 +13,7 @@ wrong() {
 }
 
 # Headers of C and POSIX (and what glibc has on every Linux).
-system_headers=' assert ctype dirent errno fcntl fenv float fnmatch ftw glob immintrin inttypes langinfo '
+system_headers=' assert ctype dirent errno fcntl fenv float fnmatch ftw getopt glob immintrin inttypes langinfo '
 system_headers+='libgen limits locale math omp poll pthread pty pwd setjmp signal spawn stdarg stdatomic '
 system_headers+='stdbool stddef stdint stdio stdlib string strings sys/file sys/ioctl sys/mman '
 system_headers+='sys/resource sys/select sys/stat sys/time sys/types sys/wait termios time unistd wchar '
