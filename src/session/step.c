@@ -35,7 +35,7 @@ bool step_quantize(const struct c2s_quantize_plan *p, char **out, struct c2s_err
     else if (activations == weights)
         text_add(&t, "quantize all %d", weights);
     else
-        text_add(&t, "quantize all --weights %d --activations %d", weights, activations);
+        text_add(&t, "quantize all %d --activations %d", weights, activations);
     if (own_input)
         text_add(&t, " --input %d", p->input_weight_quantization);
     if (p->rule == C2S_RULE_18)
