@@ -1,0 +1,11 @@
+#!/bin/bash
+# The command section of c2s-shell.1 is what the command table says, and every page is well formed.
+# usage: man_pages.sh PROGRAM SOURCE_ROOT
+set -eu
+program=${1:?program}
+cd "${2:?source root}"
+python3 scripts/man_commands.py "$program" | diff - <(sed -n '/^\.\\" begin commands$/,/^\.\\" end commands$/p' man/c2s-shell.1) || {
+    echo "man/c2s-shell.1 is out of date: run scripts/update-manual"
+    exit 1
+}
+mandoc -T lint -W warning man/*.[15]
