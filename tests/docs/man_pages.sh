@@ -1,11 +1,20 @@
 #!/bin/bash
 # The command section of c2s-shell.1 is what the command table says, and every page is well formed.
 # usage: man_pages.sh PROGRAM SOURCE_ROOT
-set -eu
-program=${1:?program}
+set -eu -o pipefail
+program=$(realpath "${1:?program}")
 cd "${2:?source root}"
 python3 scripts/man_commands.py "$program" | diff - <(sed -n '/^\.\\" begin commands$/,/^\.\\" end commands$/p' man/c2s-shell.1) || {
     echo "man/c2s-shell.1 is out of date: run scripts/update-manual"
     exit 1
 }
 mandoc -T lint -W warning man/*.[15]
+
+options=$("$program" --help | grep -E '^ +-' | grep -oE '^ +(-[A-Za-z], )?--[a-z-]+' | tr -d ,)
+[ "$(wc -w <<<"$options")" -ge 12 ] || { echo "--help lists too few options: $options"; exit 1; }
+for option in $options; do
+    grep -qF -- "\\fB${option//-/\\-}\\fR" man/c2s-shell.1 || {
+        echo "man/c2s-shell.1 does not explain $option"
+        exit 1
+    }
+done

@@ -2,8 +2,8 @@
 # Runs the README's twelve lines in a new workspace, as a script; each must succeed and say
 # something.
 # usage: tour.sh PROGRAM SOURCE_ROOT
-set -eu
-program=${1:?program}
+set -eu -o pipefail
+program=$(realpath "${1:?program}")
 cd "${2:?source root}"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT

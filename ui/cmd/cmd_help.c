@@ -55,6 +55,9 @@ static bool show_command(struct cmd_ctx *ctx, const struct cmd_entry *entry, str
     sheet_fact_text(s, "summary", entry->summary);
     sheet_fact_text(s, "group", entry->group);
     sheet_fact_text(s, "example", entry->example);
+    sheet_fact_text(s, "alias", entry->alias ? entry->alias : "");
+    sheet_fact_text(s, "details", entry->details ? entry->details : "");
+    sheet_fact_text(s, "see", entry->see ? entry->see : "");
     sheet_rows_key(s, "arguments");
     sheet_column(s, "name", "argument", SHEET_LEFT);
     sheet_column(s, "help", "meaning", SHEET_LEFT);
