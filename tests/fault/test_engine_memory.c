@@ -1,0 +1,64 @@
+/* Engines when memory runs out at any allocation of ours: NOMEM, nothing leaked, the model
+ * untouched and computable afterwards. */
+#include "series.h"
+#include "support.h"
+
+#include <c2s/engine.h>
+
+#include "base/alloc.h"
+
+static bool ignore(void *arg, int layer, const struct c2s_tensor *output)
+{
+    (void)arg;
+    (void)layer;
+    (void)output;
+    return true;
+}
+
+/* Creates an engine and runs it fused and observed; true when everything went well. */
+static bool use(const char *name, const struct c2s_model *m, const struct c2s_tensor *x,
+                struct c2s_error *err)
+{
+    struct c2s_engine *e = NULL;
+    struct c2s_tensor *plain = NULL, *observed = NULL;
+    struct c2s_observer observer = {ignore, NULL};
+    bool ok = c2s_engine_create(name, m, NULL, &e, err) &&
+              c2s_engine_run(e, &x, &plain, NULL, err) &&
+              c2s_engine_run(e, &x, &observed, &observer, err);
+    assert_true(ok || err->code == C2S_NOMEM);
+    c2s_tensor_unref(plain);
+    c2s_tensor_unref(observed);
+    c2s_engine_destroy(e);
+    return ok;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"ref", "dnnl"};
+    struct c2s_error err = {0};
+    struct c2s_model *m = series_usual();
+    const struct c2s_layer *in = m->layers[0];
+    struct c2s_tensor *x = c2s_tensor_create(
+        C2S_F32, 4, (const int64_t[]){2, in->dims[0], in->dims[1], in->dims[2]}, &err);
+    assert_non_null(x);
+    for (int i = 0; i < 2; i++) {
+        long n = 1;
+        for (bool ok = false; !ok; n++) {
+            struct c2s_error failure = {0};
+            c2s_alloc_fail_after(n);
+            ok = use(names[i], m, x, &failure);
+            c2s_alloc_fail_after(0);
+        }
+        assert_true(n > 30);
+        assert_ok(use(names[i], m, x, &err), &err);
+    }
+    c2s_tensor_unref(x);
+    c2s_model_destroy(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
