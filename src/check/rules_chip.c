@@ -63,13 +63,26 @@ void c2s_rule_image_size(struct c2s_check_run *run)
                    run->target->input.min_width, run->target->input.max_width);
 }
 
+/* Even sides and strides over the window are refused at level akida already, by rules of their own.
+ */
+static bool is_even(const int kernel[2])
+{
+    return kernel[0] % 2 == 0 || kernel[1] % 2 == 0;
+}
+
+static bool strides_over(const struct c2s_pool_attr *p)
+{
+    return p->strides[0] > p->size[0] || p->strides[1] > p->size[1];
+}
+
 void c2s_rule_image_kernel(struct c2s_check_run *run)
 {
     int i;
     const struct c2s_layer *l = input_convolution(run, &i);
     char allowed[64];
-    if (l && (l->attr.conv.kernel[0] != l->attr.conv.kernel[1] ||
-              !c2s_set_has(run->target->input.kernels, l->attr.conv.kernel[0])))
+    if (l && !is_even(l->attr.conv.kernel) &&
+        (l->attr.conv.kernel[0] != l->attr.conv.kernel[1] ||
+         !c2s_set_has(run->target->input.kernels, l->attr.conv.kernel[0])))
         c2s_report(run, i, "kernel %dx%d; square of %s", l->attr.conv.kernel[0],
                    l->attr.conv.kernel[1],
                    c2s_set_text(run->target->input.kernels, allowed, sizeof allowed));
@@ -113,7 +126,7 @@ void c2s_rule_image_pool(struct c2s_check_run *run)
     char allowed[64];
     if (has_global_average(run, 0))
         c2s_report(run, i, "global average; the first convolution pools by maximum only");
-    else if (!has_max_pool(run, 0))
+    else if (!has_max_pool(run, 0) || strides_over(p))
         return;
     else if (!c2s_set_has(sizes, p->size[0]) || !c2s_set_has(sizes, p->size[1]))
         c2s_report(run, i, "size %dx%d; %s each way", p->size[0], p->size[1],
@@ -144,7 +157,8 @@ void c2s_rule_inner_kernel(struct c2s_check_run *run)
     for (int b = 0; b < run->chain.n_blocks; b++) {
         const struct c2s_conv_limits *limits = inner_limits(run, b);
         const int *kernel = neural(run, b)->attr.conv.kernel;
-        if (limits && (kernel[0] != kernel[1] || !c2s_set_has(limits->kernels, kernel[0])))
+        if (limits && !is_even(kernel) &&
+            (kernel[0] != kernel[1] || !c2s_set_has(limits->kernels, kernel[0])))
             c2s_report(run, run->chain.blocks[b].neural, "kernel %dx%d; square of %s", kernel[0],
                        kernel[1], c2s_set_text(limits->kernels, allowed, sizeof allowed));
     }
@@ -177,6 +191,8 @@ void c2s_rule_inner_pool(struct c2s_check_run *run)
             continue;
         const struct c2s_pool_attr *p = &pool(run, b)->attr.pool;
         int64_t dims[3];
+        if (strides_over(p))
+            continue;
         if (p->size[0] != p->size[1] || p->strides[0] != p->strides[1] ||
             !c2s_set_has(limits->pool_sizes, p->size[0]) ||
             !c2s_set_has(limits->pool_strides, p->strides[0]))

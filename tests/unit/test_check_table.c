@@ -56,10 +56,10 @@ static void remedies_are_actions(void **state)
 {
     (void)state;
     static const char *const verbs[] = {
-        "Add",     "Append", "Apply", "Build",    "Compare",   "Follow", "Give",
-        "Go",      "Insert", "Keep",  "Leave",    "Make",      "Move",   "Place",
-        "Pool",    "Prune",  "Put",   "Quantize", "Rebuild",   "Remove", "Replace",
-        "Retrain", "Run:",   "Set",   "Start",    "Transpose", "Use"};
+        "Add",     "Append", "Apply", "Build",     "Compare", "Follow", "Give",
+        "Go",      "Insert", "Keep",  "Leave",     "Make",    "Move",   "Place",
+        "Pool",    "Prune",  "Put",   "Quantize",  "Rebuild", "Remove", "Replace",
+        "Retrain", "Set",    "Start", "Transpose", "Use"};
     for (const struct c2s_rule_info *r = c2s_rules(); r->id; r++) {
         size_t n = strcspn(r->remedy, " "), i = 0;
         const size_t n_verbs = sizeof verbs / sizeof verbs[0];
