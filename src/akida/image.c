@@ -190,8 +190,6 @@ static bool read_tensor(struct h5_file *f, const char *path, const char *name, e
     char dataset[64];
     struct h5_shape shape;
     snprintf(dataset, sizeof dataset, "%s/%s", path, name);
-    if (!h5_is_dataset(f, dataset))
-        return missing(path, name, err);
     if (!h5_shape(f, dataset, &shape, err))
         return false;
     bool fits = shape.rank == rank;
@@ -276,8 +274,6 @@ static bool read_layer(struct h5_file *f, struct c2s_akida_net *net, int index,
     layer_path(path, index);
     for (int i = 0; i < C2S_AKIDA_TYPE_COUNT; i++)
         type_names[i] = c2s_akida_type_name((enum c2s_akida_type)i);
-    if (!h5_exists(f, path))
-        return missing("/layers", path, err);
     bool ok = read_text(f, path, "name", &l->name, err) &&
               read_choice(f, path, "type", type_names, C2S_AKIDA_TYPE_COUNT, &type, err) &&
               read_choice(f, path, "padding", padding_names, 2, &padding, err) &&

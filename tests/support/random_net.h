@@ -118,7 +118,10 @@ static inline struct c2s_akida_net *random_net(const int in[3], const struct lay
         l->input_bits = bits;
         if (i == 0 && has_input) {
             memcpy(l->output_dims, dims, sizeof l->output_dims);
-            l->pool_size[0] = l->pool_size[1] = l->pool_strides[0] = l->pool_strides[1] = -1;
+            for (int k = 0; k < 2; k++) {
+                l->kernel[k] = l->strides[k] = 1;
+                l->pool_size[k] = l->pool_strides[k] = -1;
+            }
         } else {
             fill_layer(l, &recipes[i - has_input]);
             bits = l->act_bits;
