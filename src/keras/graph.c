@@ -30,6 +30,7 @@ struct item {
     const struct c2s_json *layer;
     struct values *calls; /* owned, one for each use; items NULL = not reached yet */
     int n_calls;
+    int64_t last_node; /* largest number by which a use of it is referred to */
 };
 
 static bool append(struct values *list, int value, struct c2s_error *err)
@@ -370,12 +371,24 @@ static struct item *find_item(struct functional *g, const char *name)
     return NULL;
 }
 
+static bool note_node(void *arg, const struct ref *ref)
+{
+    struct item *item = find_item(arg, ref->name);
+    if (item && ref->node > item->last_node && ref->node <= item->n_calls)
+        item->last_node = ref->node;
+    return true;
+}
+
 static bool resolve(void *arg, const struct ref *ref)
 {
     struct functional *g = arg;
     struct item *item = find_item(g, ref->name);
-    /* Some writers count the uses outside this model too: the last one is meant then. */
-    int64_t node = item && ref->node >= item->n_calls ? item->n_calls - 1 : ref->node;
+    /* Keras counts the uses of a submodel from 1 when the submodel was made with an input of its
+     * own, and does not list that first one: the last number tells. */
+    int64_t first = item && item->last_node >= item->n_calls ? 1 : 0;
+    int64_t node = item ? ref->node - first : -1;
+    if (item && node >= item->n_calls)
+        node = item->n_calls - 1;
     const struct values *call = item && node >= 0 && item->n_calls > 0 ? &item->calls[node] : NULL;
     if (!call || !call->items || call->n == 0) {
         g->is_complete = false;
@@ -428,6 +441,15 @@ static bool start_functional(struct functional *g, const struct c2s_json *layers
         }
     }
     return true;
+}
+
+/* Finds how the uses of each layer are counted. */
+static void note_nodes(struct functional *g, const struct c2s_json *config)
+{
+    struct walk w = {note_node, g, true};
+    for (int i = 0; i < g->n_items; i++)
+        walk_refs(&w, c2s_json_get(g->items[i].layer, "inbound_nodes"));
+    walk_refs(&w, c2s_json_get(config, "output_layers"));
 }
 
 /* The model's own inputs get their values: those given, or new INPUT layers at the top. */
@@ -505,8 +527,10 @@ static bool add_functional(struct keras_build *b, const struct place *at,
     struct input_walk inputs = {&g, b, in, 0};
     struct walk w = {bind_input, &inputs, true};
     bool ok = start_functional(&g, layers_of(model), err);
-    if (ok)
+    if (ok) {
+        note_nodes(&g, config);
         walk_refs(&w, c2s_json_get(config, "input_layers"));
+    }
     ok = ok && err->code == C2S_OK && reach_all(&g, b, at) && note_unreached(&g, b, err) &&
          collect(&g, c2s_json_get(config, "output_layers"));
     if (ok && (!g.is_complete || g.found.n == 0))
