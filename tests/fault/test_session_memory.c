@@ -1,0 +1,174 @@
+/* The session when memory runs out at any allocation: NOMEM, nothing leaked, and everything as it
+ * was, so that the same command works afterwards. On both journals. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <c2s/session.h>
+
+#include "base/alloc.h"
+#include "journal_support.h"
+#include "memory_journal.h"
+#include "store.h"
+#include "support.h"
+
+struct bench {
+    struct c2s_journal *journal;
+    struct c2s_session *session;
+};
+
+static long n_failures; /* allocations that were made to fail */
+
+static int64_t current_id(const struct bench *b)
+{
+    return c2s_session_current(b->session) ? c2s_session_current(b->session)->info.id : 0;
+}
+
+static bool load(struct bench *b, struct c2s_error *err)
+{
+    return c2s_session_load(b->session, data_path("gallery/ok_pool_bn.h5"), NULL, NULL, err);
+}
+
+static bool use_data(struct bench *b, struct c2s_error *err)
+{
+    struct c2s_dataset_options options = {.scale = 255, .limit = 6};
+    return c2s_session_use_data(b->session, data_path("fashion-mnist-1k"), &options, err);
+}
+
+static bool quantize(struct bench *b, struct c2s_error *err)
+{
+    struct c2s_quantize_plan plan = {.weight_quantization = 4,
+                                     .activ_quantization = 4,
+                                     .input_weight_quantization = 8,
+                                     .layers = "*"};
+    return c2s_session_quantize(b->session, &plan, NULL, NULL, NULL, err);
+}
+
+static bool undo(struct bench *b, struct c2s_error *err)
+{
+    return c2s_session_undo(b->session, err);
+}
+
+static bool forward(struct bench *b, struct c2s_error *err)
+{
+    return c2s_session_checkout(b->session, "v2", err);
+}
+
+static bool tag(struct bench *b, struct c2s_error *err)
+{
+    return c2s_session_tag(b->session, "good", "HEAD~1", err);
+}
+
+static bool diff(struct bench *b, struct c2s_error *err)
+{
+    struct c2s_layer_difference *rows = NULL;
+    int n;
+    bool ok = c2s_session_diff(b->session, "good", "v2", &rows, &n, err);
+    free(rows);
+    return ok;
+}
+
+static bool weights(struct bench *b, struct c2s_error *err)
+{
+    struct c2s_layer_histogram h;
+    const struct c2s_model *m = c2s_session_current(b->session)->model;
+    const char *name = m->layers[c2s_model_first_neural(m)]->name;
+    if (!c2s_session_histogram(b->session, "v2", name, false, 0, 10, &h, err))
+        return false;
+    c2s_layer_histogram_finish(&h);
+    return true;
+}
+
+static bool ignore_line(void *arg, const char *text)
+{
+    (void)arg, (void)text;
+    return true;
+}
+
+static bool script(struct bench *b, struct c2s_error *err)
+{
+    return c2s_session_script(b->session, NULL, ignore_line, NULL, err);
+}
+
+static bool restart(struct bench *b, struct c2s_error *err)
+{
+    struct c2s_session *again = NULL;
+    if (!c2s_session_create(b->journal, NULL, &again, err))
+        return false;
+    c2s_session_destroy(b->session);
+    b->session = again;
+    return true;
+}
+
+/* Fails the first, second, ... allocation of the step until it needs no more. */
+static void survives(struct bench *b, const char *name,
+                     bool (*step)(struct bench *, struct c2s_error *), int64_t expected_id,
+                     int expected_versions)
+{
+    int64_t id_before = b->session ? current_id(b) : 0;
+    int versions_before = count_versions(b->journal);
+    long n = 1;
+    for (bool ok = false; !ok; n++) {
+        struct c2s_error err = {0};
+        c2s_alloc_fail_after(n);
+        ok = step(b, &err);
+        c2s_alloc_fail_after(0);
+        if (ok)
+            break;
+        /* What the Keras reader says of its own allocations is for its tests; that it fails and
+         * that nothing has changed is for this one. */
+        if (err.code != C2S_NOMEM && step != load)
+            fail_msg("%s, allocation %ld: %s: %s", name, n, c2s_code_name(err.code), err.text);
+        assert_int_equal(b->session ? current_id(b) : 0, id_before);
+        assert_int_equal(count_versions(b->journal), versions_before);
+    }
+    n_failures += n - 1;
+    assert_int_equal(current_id(b), expected_id);
+    assert_int_equal(count_versions(b->journal), expected_versions);
+}
+
+static void every_step(struct bench *b)
+{
+    n_failures = 0;
+    survives(b, "create", restart, 0, 0);
+    survives(b, "load", load, 1, 1);
+    survives(b, "data use", use_data, 1, 1);
+    survives(b, "quantize", quantize, 2, 2);
+    survives(b, "undo", undo, 1, 2);
+    survives(b, "quantize again", quantize, 2, 2);
+    survives(b, "tag", tag, 2, 2);
+    survives(b, "diff", diff, 2, 2);
+    survives(b, "hist", weights, 2, 2);
+    survives(b, "script", script, 2, 2);
+    survives(b, "start", restart, 2, 2);
+    survives(b, "undo", undo, 1, 2);
+    survives(b, "checkout", forward, 2, 2);
+    assert_true(n_failures > 500); /* layers, names, tensors, engines: there are many */
+    c2s_session_destroy(b->session);
+    b->journal->ops->close(b->journal);
+}
+
+static void in_memory(void **state)
+{
+    (void)state;
+    struct bench b = {.journal = memory_journal_create()};
+    every_step(&b);
+}
+
+static void in_a_workspace(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct bench b = {0};
+    assert_ok(c2s_store_open(":memory:", &b.journal, &err), &err);
+    every_step(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_memory),
+        cmocka_unit_test(in_a_workspace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
