@@ -83,6 +83,8 @@ struct sheet {
 /* New; NULL only when out of memory, and every function below accepts NULL. title may be "". */
 struct sheet *sheet_create(const char *fmt, ...) C2S_PRINTF(1, 2);
 void sheet_destroy(struct sheet *s);
+/* New copy, or NULL when out of memory. */
+struct sheet *sheet_clone(const struct sheet *s);
 /* False with NOMEM when anything was lost; s stays the caller's. */
 bool sheet_finish(const struct sheet *s, struct c2s_error *err) C2S_MUST_CHECK;
 

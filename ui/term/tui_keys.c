@@ -1,0 +1,376 @@
+/* What each key does: one table that dispatch, footer and the list of keys read. */
+#include "tui_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ALL = (1 << TUI_PANE_COUNT) - 1, LISTS = 1 << TUI_VERSIONS | 1 << TUI_LAYERS };
+
+struct key {
+    int key;
+    const char *name;  /* how people write it */
+    const char *label; /* one word for the footer, or NULL */
+    const char *help;
+    unsigned panes;
+    void (*run)(struct tui *t);
+};
+
+static struct pane *focused(struct tui *t)
+{
+    return &t->panes[t->focus];
+}
+
+/* The version the user means: under the cursor in the list of versions, else the current one. */
+static const char *meant_version(struct tui *t)
+{
+    const char *key = t->focus == TUI_VERSIONS ? pane_key(&t->panes[TUI_VERSIONS]) : NULL;
+    return key ? key : "HEAD";
+}
+
+/* Columns of a histogram that fill the detail pane, as the option of `hist`. */
+static int histogram_bins(const struct tui *t)
+{
+    int bins = t->panes[TUI_DETAIL].width - 10;
+    return bins < 16 ? 16 : bins > 120 ? 120 : bins;
+}
+
+static void show_weights(struct tui *t)
+{
+    const char *layer = pane_key(&t->panes[TUI_LAYERS]);
+    if (layer)
+        tui_command(t, "hist '%s' --bins %d", layer, histogram_bins(t));
+}
+
+static void show_activations(struct tui *t)
+{
+    const char *layer = pane_key(&t->panes[TUI_LAYERS]);
+    if (layer)
+        tui_command(t, "hist '%s' --activations --bins %d", layer, histogram_bins(t));
+}
+
+static void open_row(struct tui *t)
+{
+    if (t->focus == TUI_VERSIONS) {
+        const char *version = pane_key(&t->panes[TUI_VERSIONS]);
+        if (version)
+            tui_command(t, "checkout %s", version);
+        return;
+    }
+    const struct sheet_cell *parameters = pane_cell(&t->panes[TUI_LAYERS], "parameters");
+    if (parameters && parameters->kind == SHEET_INTEGER && parameters->integer > 0)
+        show_weights(t);
+    else
+        show_activations(t);
+}
+
+static void evaluate(struct tui *t)
+{
+    tui_command(t, "eval %s", meant_version(t));
+}
+
+static void evaluate_akida(struct tui *t)
+{
+    tui_command(t, "eval %s --akida", meant_version(t));
+}
+
+/* "v1 v2": the marked versions, or the parent of the current one and itself; "" when neither. */
+static void chosen_versions(struct tui *t, char *out, size_t size)
+{
+    const struct pane *p = &t->panes[TUI_VERSIONS];
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = p->n_lines - 1; i >= 0; i--) /* the newest is on top */
+        if (p->lines[i].is_marked && used < size)
+            used +=
+                (size_t)snprintf(out + used, size - used, "%s%s", used ? " " : "", p->lines[i].key);
+    const struct c2s_version *now = c2s_session_current(t->ctx->session);
+    if (used == 0 && now && now->info.parent > 0)
+        snprintf(out, size, "v%lld v%lld", (long long)now->info.parent, (long long)now->info.id);
+}
+
+static void with_chosen(struct tui *t, const char *command)
+{
+    char versions[256];
+    chosen_versions(t, versions, sizeof versions);
+    if (versions[0])
+        tui_command(t, "%s %s", command, versions);
+    else
+        tui_say(t, SHEET_WARNING, "nothing to %s: mark versions with Space in pane 1", command);
+}
+
+static void compare(struct tui *t)
+{
+    with_chosen(t, "compare");
+}
+
+static void differ(struct tui *t)
+{
+    with_chosen(t, "diff");
+}
+
+static void information(struct tui *t)
+{
+    tui_command(t, "show %s", meant_version(t));
+}
+
+static void check(struct tui *t)
+{
+    tui_command(t, "check");
+}
+
+static void undo(struct tui *t)
+{
+    tui_command(t, "undo");
+}
+
+static void ask_activations(struct tui *t)
+{
+    tui_prompt_open(t, ':', "quantize activations 4");
+}
+
+static void ask_weights(struct tui *t)
+{
+    tui_prompt_open(t, ':', "quantize weights 4 --input 8");
+}
+
+static void ask_export(struct tui *t)
+{
+    char text[64];
+    snprintf(text, sizeof text, "export %s ", meant_version(t));
+    tui_prompt_open(t, ':', text);
+}
+
+static void ask_tag(struct tui *t)
+{
+    tui_prompt_open(t, ':', "tag ");
+}
+
+static void ask_command(struct tui *t)
+{
+    tui_prompt_open(t, ':', "");
+}
+
+static void ask_search(struct tui *t)
+{
+    tui_prompt_open(t, '/', "");
+}
+
+static void search_again(struct tui *t, bool backwards)
+{
+    if (!t->search[0])
+        tui_say(t, SHEET_WARNING, "nothing was searched yet; '/' searches");
+    else if (!pane_search(focused(t), t->search, backwards))
+        tui_say(t, SHEET_WARNING, "\"%s\" is not in this pane", t->search);
+}
+
+static void search_next(struct tui *t)
+{
+    search_again(t, false);
+}
+
+static void search_previous(struct tui *t)
+{
+    search_again(t, true);
+}
+
+static void mark(struct tui *t)
+{
+    pane_toggle_mark(focused(t));
+    pane_move(focused(t), 1);
+}
+
+static void down(struct tui *t)
+{
+    pane_move(focused(t), 1);
+}
+
+static void up(struct tui *t)
+{
+    pane_move(focused(t), -1);
+}
+
+static void page_down(struct tui *t)
+{
+    pane_move(focused(t), pane_page(focused(t)));
+}
+
+static void page_up(struct tui *t)
+{
+    pane_move(focused(t), -pane_page(focused(t)));
+}
+
+static void half_down(struct tui *t)
+{
+    pane_move(focused(t), (pane_page(focused(t)) + 1) / 2);
+}
+
+static void half_up(struct tui *t)
+{
+    pane_move(focused(t), -(pane_page(focused(t)) + 1) / 2);
+}
+
+static void to_top(struct tui *t)
+{
+    pane_move_to(focused(t), 0);
+}
+
+static void to_bottom(struct tui *t)
+{
+    pane_move_to(focused(t), -1);
+}
+
+static void focus_on(struct tui *t, enum tui_pane pane)
+{
+    t->focus = pane;
+    if (t->is_zoomed)
+        tui_arrange(t);
+}
+
+static void focus_next(struct tui *t)
+{
+    focus_on(t, (t->focus + 1) % TUI_PANE_COUNT);
+}
+
+static void focus_previous(struct tui *t)
+{
+    focus_on(t, (t->focus + TUI_PANE_COUNT - 1) % TUI_PANE_COUNT);
+}
+
+static void focus_1(struct tui *t)
+{
+    focus_on(t, TUI_VERSIONS);
+}
+
+static void focus_2(struct tui *t)
+{
+    focus_on(t, TUI_LAYERS);
+}
+
+static void focus_3(struct tui *t)
+{
+    focus_on(t, TUI_DETAIL);
+}
+
+static void focus_4(struct tui *t)
+{
+    focus_on(t, TUI_LOG);
+}
+
+static void zoom(struct tui *t)
+{
+    t->is_zoomed = !t->is_zoomed;
+    tui_arrange(t);
+}
+
+static void back(struct tui *t)
+{
+    if (t->is_zoomed)
+        zoom(t);
+    else if (t->focus == TUI_DETAIL || t->focus == TUI_LOG)
+        focus_on(t, TUI_LAYERS);
+    else
+        t->wants_leave = true;
+}
+
+static void quit(struct tui *t)
+{
+    t->wants_leave = true;
+}
+
+static void refresh_lists(struct tui *t)
+{
+    tui_refresh(t);
+    tui_say(t, SHEET_PLAIN, "versions and layers are up to date");
+}
+
+static void list_keys(struct tui *t);
+
+static const struct key keys[] = {
+    {KEY_IS_ENTER, "Enter", "open", "check out the version, or draw the layer", LISTS, open_row},
+    {'w', "w", "weights", "histogram of the layer's weights", 1 << TUI_LAYERS, show_weights},
+    {'a', "a", "activations", "histogram of the layer's activations on the data", 1 << TUI_LAYERS,
+     show_activations},
+    {' ', "Space", "mark", "mark the version for compare and diff", 1 << TUI_VERSIONS, mark},
+    {'c', "c", "compare", "compare the marked versions, or this one with its parent", ALL, compare},
+    {'d', "d", NULL, "differences between the marked versions, layer by layer", ALL, differ},
+    {'e', "e", "eval", "accuracy on the data", ALL, evaluate},
+    {'E', "E", NULL, "accuracy of integer execution, as on the chip", ALL, evaluate_akida},
+    {'!', "!", "check", "problems on the way to Akida", ALL, check},
+    {'i', "i", NULL, "facts of the version", ALL, information},
+    {'A', "A", NULL, "quantize activations: asks for the bits", ALL, ask_activations},
+    {'W', "W", NULL, "quantize weights: asks for the bits", ALL, ask_weights},
+    {'u', "u", NULL, "undo: back to the parent version", ALL, undo},
+    {'t', "t", NULL, "tag the current version", ALL, ask_tag},
+    {'x', "x", NULL, "export: asks for the file", ALL, ask_export},
+    {':', ":", "command", "type any command; Tab completes, Up recalls", ALL, ask_command},
+    {'/', "/", NULL, "search in this pane", ALL, ask_search},
+    {'n', "n", NULL, "next match", ALL, search_next},
+    {'N', "N", NULL, "previous match", ALL, search_previous},
+    {'j', "j, Down", NULL, "down", ALL, down},
+    {KEY_IS_DOWN, NULL, NULL, NULL, ALL, down},
+    {'k', "k, Up", NULL, "up", ALL, up},
+    {KEY_IS_UP, NULL, NULL, NULL, ALL, up},
+    {'g', "g, Home", NULL, "to the top", ALL, to_top},
+    {KEY_IS_HOME, NULL, NULL, NULL, ALL, to_top},
+    {'G', "G, End", NULL, "to the bottom", ALL, to_bottom},
+    {KEY_IS_END, NULL, NULL, NULL, ALL, to_bottom},
+    {KEY_IS_PAGE_DOWN, "PgDn", NULL, "a page down", ALL, page_down},
+    {KEY_IS_PAGE_UP, "PgUp", NULL, "a page up", ALL, page_up},
+    {4, "Ctrl-D", NULL, "half a page down", ALL, half_down},
+    {21, "Ctrl-U", NULL, "half a page up", ALL, half_up},
+    {KEY_IS_TAB, "Tab", NULL, "next pane", ALL, focus_next},
+    {KEY_IS_BACK_TAB, "Shift-Tab", NULL, "previous pane", ALL, focus_previous},
+    {'1', "1", NULL, "versions", ALL, focus_1},
+    {'2', "2", NULL, "layers", ALL, focus_2},
+    {'3', "3", NULL, "detail", ALL, focus_3},
+    {'4', "4", NULL, "commands", ALL, focus_4},
+    {'z', "z", "zoom", "this pane on the whole screen, and back", 1 << TUI_DETAIL | 1 << TUI_LOG,
+     zoom},
+    {'z', NULL, NULL, NULL, LISTS, zoom},
+    {'r', "r", NULL, "read versions again (another shell may have made some)", ALL, refresh_lists},
+    {'?', "?, h", "keys", "this list", ALL, list_keys},
+    {'h', NULL, NULL, NULL, ALL, list_keys},
+    {'q', "q", "back", "back; from the lists: leave", ALL, back},
+    {KEY_IS_ESCAPE, NULL, NULL, NULL, 1 << TUI_DETAIL | 1 << TUI_LOG, back},
+    {'Q', "Q", NULL, "leave", ALL, quit},
+};
+#define N_KEYS ((int)(sizeof keys / sizeof keys[0]))
+
+static void list_keys(struct tui *t)
+{
+    struct sheet *s = sheet_create("Keys of this pane");
+    for (int i = 0; i < N_KEYS; i++)
+        if (keys[i].name && (keys[i].panes & 1u << t->focus))
+            sheet_before(s, SHEET_PLAIN, "%-10s %s", keys[i].name, keys[i].help);
+    sheet_next(s, "'/' searches here; 'help' after ':' lists the commands");
+    pane_clear(&t->panes[TUI_DETAIL]);
+    if (s && pane_add(&t->panes[TUI_DETAIL], s)) {
+        snprintf(t->panes[TUI_DETAIL].heading, sizeof t->panes[TUI_DETAIL].heading, "keys");
+        t->panes[TUI_DETAIL].mode = 0;
+        pane_layout(&t->panes[TUI_DETAIL]);
+        pane_move_to(&t->panes[TUI_DETAIL], 0);
+    }
+    sheet_destroy(s);
+    focus_on(t, TUI_DETAIL);
+}
+
+void tui_key(struct tui *t, int key)
+{
+    for (int i = 0; i < N_KEYS; i++)
+        if (keys[i].key == key && (keys[i].panes & 1u << t->focus)) {
+            keys[i].run(t);
+            return;
+        }
+    if (key == KEY_IS_ESCAPE && t->is_zoomed)
+        zoom(t);
+}
+
+void tui_footer(const struct tui *t, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (int i = 0; i < N_KEYS && used < size; i++)
+        if (keys[i].label && (keys[i].panes & 1u << t->focus))
+            used += (size_t)snprintf(out + used, size - used, "%s%.*s %s", used ? "  " : " ",
+                                     (int)strcspn(keys[i].name, ","), keys[i].name, keys[i].label);
+}
