@@ -81,10 +81,12 @@ static void lay_out_text(struct pane *p, int width)
     }
     fclose(memory);
     for (const char *at = text; at && *at;) {
-        size_t n = strcspn(at, "\n");
-        if (!add_line(p, at, n))
+        size_t n = strcspn(at, "\n"), fit = n;
+        if (p->mode != TEXT_TABLE) /* tables are wrapped already, and hold colours */
+            fit = glyph_fit(at, width) < n ? glyph_fit(at, width) : n;
+        if (!add_line(p, at, fit))
             break;
-        at += n + (at[n] == '\n');
+        at += fit + (at[fit] == '\n');
     }
     free(text);
 }
@@ -244,7 +246,7 @@ static void paint_list_line(const struct pane *p, int i, int top, bool is_focuse
 {
     const struct pane_line *line = &p->lines[i];
     char text[600];
-    snprintf(text, sizeof text, "%c%c%s", i == p->cursor ? '>' : ' ', line->is_marked ? '*' : ' ',
+    snprintf(text, sizeof text, "%c%c%s", i == p->cursor ? '>' : ' ', line->is_marked ? '+' : ' ',
              line->text);
     screen_text(top, p->area.left + 1, p->width, line->role,
                 i == p->cursor && is_focused ? SCREEN_REVERSE : SCREEN_NORMAL, text);

@@ -78,6 +78,17 @@ static void choose_colors(void)
     init_pair(SHEET_CHANGED, COLOR_CYAN, -1);
 }
 
+/* Control-C arrives as a key, so that it can only cancel, never leave a broken screen. */
+static void catch_control_c(void)
+{
+    struct termios modes;
+    if (tcgetattr(STDIN_FILENO, &modes) != 0)
+        return;
+    modes.c_cc[VINTR] = _POSIX_VDISABLE;
+    tcsetattr(STDIN_FILENO, TCSANOW, &modes);
+    def_prog_mode();
+}
+
 bool screen_open(struct c2s_error *err)
 {
     const char *term = getenv("TERM");
@@ -100,6 +111,7 @@ bool screen_open(struct c2s_error *err)
     if (leave && leave != (char *)-1)
         strncat(screen.leave, leave, sizeof screen.leave - 1);
     cbreak();
+    catch_control_c();
     noecho();
     nonl();
     keypad(stdscr, TRUE);

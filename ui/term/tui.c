@@ -123,6 +123,13 @@ static int64_t current_id(const struct tui *t)
     return now ? now->info.id : 0;
 }
 
+static void select_current(struct tui *t)
+{
+    char name[32];
+    snprintf(name, sizeof name, "v%lld", (long long)current_id(t));
+    pane_select(&t->panes[TUI_VERSIONS], name);
+}
+
 static double now_seconds(void)
 {
     struct timespec now;
@@ -144,12 +151,13 @@ void tui_command(struct tui *t, const char *fmt, ...)
     snprintf(detail->heading, sizeof detail->heading, "3 %.80s", line);
     tui_say(t, SHEET_PLAIN, "%s ...", line);
     tui_paint(t);
-    t->cancelled = 0;
+    t->cancelled = false;
     t->status[0] = '\0';
     int64_t before = current_id(t);
     double began = now_seconds();
     struct c2s_error err = {0};
     bool ok = cmd_run_line(t->ctx, line, &err);
+    bool has_moved = current_id(t) != before;
     if (!ok)
         sink_tell(&t->sink.sink, &err, false);
     int mode = detail->mode; /* --json ends with its command: keep the form it was shown in */
@@ -160,17 +168,13 @@ void tui_command(struct tui *t, const char *fmt, ...)
     log_command(t, line, ok, now_seconds() - began);
     pane_layout(detail);
     pane_move_to(detail, 0);
-    bool has_moved = current_id(t) != before;
     char status[sizeof t->status];
     enum sheet_role role = t->status_role;
     memcpy(status, t->status, sizeof status);
     tui_refresh(t);
     tui_say(t, role, "%s", status);
-    if (has_moved) {
-        char name[32];
-        snprintf(name, sizeof name, "v%lld", (long long)current_id(t));
-        pane_select(&t->panes[TUI_VERSIONS], name);
-    }
+    if (has_moved)
+        select_current(t);
     if (t->ctx->wants_quit)
         t->wants_leave = true;
 }
@@ -263,7 +267,7 @@ static bool show_progress(void *arg, const struct c2s_progress_event *event)
     painted = now;
     int key = screen_key(0);
     if (key == KEY_IS_ESCAPE || key == 3)
-        t->cancelled = 1;
+        t->cancelled = true;
     else if (key == KEY_IS_RESIZE)
         tui_arrange(t);
     if (event->total > 0)
@@ -278,8 +282,8 @@ static bool show_progress(void *arg, const struct c2s_progress_event *event)
 
 static void init(struct tui *t, struct cmd_ctx *ctx)
 {
-    static const char *const version_keys[] = {"version", "accuracy %", "tags", "step", NULL};
-    static const char *const layer_keys[] = {"layer", "output", "w", "a", "see", NULL};
+    static const char *const version_keys[] = {"version", "", "accuracy %", "tags", "step", NULL};
+    static const char *const layer_keys[] = {"layer", "w", "a", "see", "output", NULL};
     static const struct sink_ops ops = {.show = sink_show, .tell = sink_tell, .mode = sink_mode};
     *t = (struct tui){.ctx = ctx, .focus = TUI_LAYERS};
     t->sink = (struct tui_sink){
@@ -294,6 +298,7 @@ static void loop(struct tui *t)
 {
     tui_arrange(t);
     tui_refresh(t);
+    select_current(t);
     tui_say(t, SHEET_PLAIN, "? lists the keys, : takes any command");
     while (!t->wants_leave) {
         tui_paint(t);

@@ -34,18 +34,22 @@ static int histogram_bins(const struct tui *t)
     return bins < 16 ? 16 : bins > 120 ? 120 : bins;
 }
 
-static void show_weights(struct tui *t)
+static void draw_layer(struct tui *t, const char *option)
 {
     const char *layer = pane_key(&t->panes[TUI_LAYERS]);
+    const char *quote = layer && layer[strcspn(layer, " \t#\"$\\")] ? "'" : "";
     if (layer)
-        tui_command(t, "hist '%s' --bins %d", layer, histogram_bins(t));
+        tui_command(t, "hist %s%s%s%s --bins %d", quote, layer, quote, option, histogram_bins(t));
+}
+
+static void show_weights(struct tui *t)
+{
+    draw_layer(t, "");
 }
 
 static void show_activations(struct tui *t)
 {
-    const char *layer = pane_key(&t->panes[TUI_LAYERS]);
-    if (layer)
-        tui_command(t, "hist '%s' --activations --bins %d", layer, histogram_bins(t));
+    draw_layer(t, " --activations");
 }
 
 static void open_row(struct tui *t)
@@ -272,6 +276,11 @@ static void back(struct tui *t)
         t->wants_leave = true;
 }
 
+static void explain_leaving(struct tui *t)
+{
+    tui_say(t, SHEET_PLAIN, "nothing is running; Q leaves");
+}
+
 static void quit(struct tui *t)
 {
     t->wants_leave = true;
@@ -333,15 +342,22 @@ static const struct key keys[] = {
     {'q', "q", "back", "back; from the lists: leave", ALL, back},
     {KEY_IS_ESCAPE, NULL, NULL, NULL, 1 << TUI_DETAIL | 1 << TUI_LOG, back},
     {'Q', "Q", NULL, "leave", ALL, quit},
+    {3, "Ctrl-C", NULL, "cancel what is running (so does Esc)", ALL, explain_leaving},
 };
 #define N_KEYS ((int)(sizeof keys / sizeof keys[0]))
 
 static void list_keys(struct tui *t)
 {
     struct sheet *s = sheet_create("Keys of this pane");
-    for (int i = 0; i < N_KEYS; i++)
-        if (keys[i].name && (keys[i].panes & 1u << t->focus))
-            sheet_before(s, SHEET_PLAIN, "%-10s %s", keys[i].name, keys[i].help);
+    sheet_column(s, "key", "key", SHEET_LEFT);
+    sheet_column(s, "help", "what it does", SHEET_LEFT);
+    for (int i = 0; i < N_KEYS; i++) {
+        if (!keys[i].name || !(keys[i].panes & 1u << t->focus))
+            continue;
+        sheet_row(s, SHEET_PLAIN);
+        sheet_text(s, keys[i].name);
+        sheet_text(s, keys[i].help);
+    }
     sheet_next(s, "'/' searches here; 'help' after ':' lists the commands");
     pane_clear(&t->panes[TUI_DETAIL]);
     if (s && pane_add(&t->panes[TUI_DETAIL], s)) {

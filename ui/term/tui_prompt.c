@@ -1,8 +1,10 @@
 /* The line at the bottom where commands and searches are typed. */
 #include "tui_private.h"
 
+#include "cmd/complete.h"
 #include "view/glyph.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +73,56 @@ static void recall(struct tui *t, int step)
     p->cursor = (int)strlen(p->text);
 }
 
+/* Puts what all candidates begin with in place of the last word. */
+static void take_common(struct tui_prompt *p, int word, char *const *words, size_t n)
+{
+    size_t common = strlen(words[0]);
+    for (size_t i = 1; i < n; i++)
+        while (strncmp(words[0], words[i], common) != 0)
+            common--;
+    char text[sizeof p->text];
+    size_t length = strlen(words[0]);
+    bool is_whole = n == 1 && words[0][length ? length - 1 : 0] != '/';
+    snprintf(text, sizeof text, "%.*s%.*s%s%s", word, p->text, (int)common, words[0],
+             is_whole ? " " : "", p->text + p->cursor);
+    p->cursor = word + (int)common + is_whole;
+    memcpy(p->text, text, sizeof text);
+}
+
+static void offer(struct tui *t, char *const *words, size_t n)
+{
+    char list[sizeof t->status] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < n && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? "  " : "", words[i]);
+    tui_say(t, SHEET_PLAIN, "%s", n > 1 ? list : "");
+}
+
+static void complete(struct tui *t)
+{
+    struct tui_prompt *p = &t->prompt;
+    char text[sizeof p->text];
+    struct complete c;
+    snprintf(text, sizeof text, "%.*s", p->cursor, p->text);
+    const char *blank = strrchr(text, ' ');
+    int word = blank ? (int)(blank + 1 - text) : 0;
+    complete_line(t->ctx, text, &c);
+    if (c.is_path) {
+        glob_t files;
+        char pattern[sizeof text + 1];
+        snprintf(pattern, sizeof pattern, "%s*", text + word);
+        if (glob(pattern, GLOB_MARK | GLOB_TILDE, NULL, &files) == 0) {
+            take_common(p, word, files.gl_pathv, files.gl_pathc);
+            offer(t, files.gl_pathv, files.gl_pathc);
+        }
+        globfree(&files);
+    } else if (c.n > 0) {
+        take_common(p, word, c.words, (size_t)c.n);
+        offer(t, c.words, (size_t)c.n);
+    }
+    complete_finish(&c);
+}
+
 static void finish(struct tui *t)
 {
     struct tui_prompt done = t->prompt;
@@ -93,7 +145,12 @@ void tui_prompt_key(struct tui *t, int key)
         finish(t);
         return;
     case KEY_IS_ESCAPE:
+    case 3: /* Ctrl-C */
         p->sign = 0;
+        return;
+    case KEY_IS_TAB:
+        if (p->sign == ':')
+            complete(t);
         return;
     case KEY_IS_LEFT:
         p->cursor = before(p);
