@@ -270,6 +270,9 @@ static bool show_progress(void *arg, const struct c2s_progress_event *event)
         t->cancelled = true;
     else if (key == KEY_IS_RESIZE)
         tui_arrange(t);
+    else if (key != KEY_IS_NONE &&
+             t->n_typed_ahead < (int)(sizeof t->typed_ahead / sizeof t->typed_ahead[0]))
+        t->typed_ahead[t->n_typed_ahead++] = key;
     if (event->total > 0)
         tui_say(t, SHEET_PLAIN, "%s  %lld of %lld  %.0f %%   Esc cancels", event->what,
                 (long long)event->done, (long long)event->total,
@@ -294,6 +297,16 @@ static void init(struct tui *t, struct cmd_ctx *ctx)
     t->panes[TUI_LOG] = (struct pane){.title = "4 commands"};
 }
 
+static int next_key(struct tui *t)
+{
+    if (t->n_typed_ahead == 0)
+        return screen_key(-1);
+    int key = t->typed_ahead[0];
+    t->n_typed_ahead--;
+    memmove(t->typed_ahead, t->typed_ahead + 1, sizeof key * (size_t)t->n_typed_ahead);
+    return key;
+}
+
 static void loop(struct tui *t)
 {
     tui_arrange(t);
@@ -302,7 +315,7 @@ static void loop(struct tui *t)
     tui_say(t, SHEET_PLAIN, "? lists the keys, : takes any command");
     while (!t->wants_leave) {
         tui_paint(t);
-        int key = screen_key(-1);
+        int key = next_key(t);
         if (key == KEY_IS_RESIZE)
             tui_arrange(t);
         else if (t->is_too_small)

@@ -34,6 +34,8 @@ struct tui {
     char **history; /* owned: command lines that were run */
     int n_history;
     bool cancelled;
+    int typed_ahead[32]; /* keys pressed while a command ran, to be handled after it */
+    int n_typed_ahead;
 };
 
 /* tui.c */
