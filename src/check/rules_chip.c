@@ -209,6 +209,18 @@ void c2s_rule_inner_pool(struct c2s_check_run *run)
     }
 }
 
+void c2s_rule_overlapping_pool(struct c2s_check_run *run)
+{
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        if (!inner_limits(run, b) || !has_max_pool(run, b))
+            continue;
+        const struct c2s_pool_attr *p = &pool(run, b)->attr.pool;
+        if (p->strides[0] < p->size[0] || p->strides[1] < p->size[1])
+            c2s_report(run, run->chain.blocks[b].pool, "strides %dx%d over %dx%d", p->strides[0],
+                       p->strides[1], p->size[0], p->size[1]);
+    }
+}
+
 void c2s_rule_max_pool_then_dense(struct c2s_check_run *run)
 {
     for (int b = 0; b + 1 < run->chain.n_blocks; b++)

@@ -131,6 +131,21 @@ static struct c2s_model *inner_pool(bool breaks)
     return m;
 }
 
+static struct c2s_model *overlapping_pool(bool breaks)
+{
+    struct c2s_model *m = chain_image();
+    chain_front(m);
+    chain_conv(m, "conv_1", 8, 3);
+    struct c2s_layer *pool = chain_max_pool(m, "pool", 2);
+    pool->attr.pool.strides[0] = pool->attr.pool.strides[1] = breaks ? 1 : 2;
+    chain_relu(m, "relu_1");
+    chain_conv(m, "conv_2", 8, 3);
+    chain_relu(m, "relu_2");
+    chain_rear(m);
+    chain_finish(m);
+    return m;
+}
+
 static struct c2s_model *max_pool_last(bool breaks)
 {
     struct c2s_model *m = chain_image();
@@ -225,6 +240,7 @@ static const struct check_case cases[] = {
     {"E053", "dense", dense_size, .input_is_integers = true},
     {"E054", "sep", chip_weight_bits, .also = "E057"},
     {"W055", "dense", first_bits_to_come, .input_is_integers = true},
+    {"W059", "pool", overlapping_pool},
     {"E058", "sep", zero_kernel},
     {"N066", "conv", note_image_bits},
 };
