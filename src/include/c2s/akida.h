@@ -51,16 +51,16 @@ struct c2s_akida_net {
 };
 
 struct c2s_convert_options {
-    double input_scale, input_shift; /* akida_x = scale * keras_x + shift; ignored when the model
-                                        begins with Rescaling */
+    double input_scale, input_shift; /* akida_x = scale * keras_x + shift; scale 0 means 1; ignored
+                                        when the model begins with Rescaling */
     bool input_is_integers;          /* not an image: InputData in front (cnn2snn:
                                         input_is_image=False) */
     enum c2s_rule_of_conversion rule;
 };
 
 /* *out is new; owns its tensors and keeps nothing of m. Fails: UNSUPPORTED with the layer's name
- * and the reason, RANGE (bits, NaN), NOMEM. Source: cnn2snn 1.8.13 and 2.2.6 converter,
- * weights_ops.py; T and act_step equal to the bit. */
+ * and the reason, RANGE (scaling, NaN, thresholds beyond int32), NOMEM. Source: cnn2snn 1.8.13
+ * and 2.2.6 converter, weights_ops.py; T and act_step equal to the bit. */
 bool c2s_akida_convert(const struct c2s_model *m, const struct c2s_convert_options *options,
                        struct c2s_akida_net **out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_akida_net_destroy(struct c2s_akida_net *net); /* accepts NULL */
@@ -71,10 +71,10 @@ void c2s_akida_net_destroy(struct c2s_akida_net *net); /* accepts NULL */
 bool c2s_akida_forward(const struct c2s_akida_net *net, const struct c2s_tensor *x, bool fast,
                        bool (*each)(void *arg, int layer, const struct c2s_tensor *y), void *arg,
                        struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
-/* The same for many batches: what is prepared for one is kept for the next. net is borrowed and must
- * outlive the runner, which one thread at a time may use. Without each, memory grows with 64
- * samples, not with the batch. Fails: SHAPE, RANGE (an input or potential out of range), NOMEM,
- * CANCELLED (each returned false). */
+/* The same for many batches: what is prepared for one is kept for the next. net is borrowed and
+ * must outlive the runner, which one thread at a time may use. Without each, memory grows with 32
+ * samples for each thread, not with the batch. Fails: SHAPE, RANGE (an input or potential out of
+ * range), NOMEM, CANCELLED (each returned false). */
 struct c2s_akida_runner;
 bool c2s_akida_runner_create(const struct c2s_akida_net *net, bool fast,
                              struct c2s_akida_runner **out, struct c2s_error *err) C2S_MUST_CHECK;
