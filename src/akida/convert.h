@@ -13,7 +13,6 @@ struct akida_block {
 struct akida_map {
     struct akida_block *blocks; /* owned */
     int n;
-    bool has_rescaling;
     double scale, shift; /* akida_x = scale * keras_x + shift */
 };
 

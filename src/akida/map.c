@@ -30,26 +30,27 @@ static bool unsupported(const struct walk *w, const struct c2s_layer *l, const c
 
 /* ---- input scaling ---- */
 
-/* The Keras config holds the numbers as Python knows them, in float64; attr only in float32. */
-static double config_real(const struct c2s_layer *l, const char *key, double fallback)
+/* The Keras config holds the numbers as Python knows them, in float64; attr only in float32. A
+ * config that says something else is of an earlier state of the layer: attr is right. */
+static double more_exact(const struct c2s_json *config, const char *key, float attr)
 {
-    struct c2s_error ignored = {0};
-    struct c2s_json *config =
-        l->config ? c2s_json_parse(l->config, strlen(l->config), &ignored) : NULL;
-    double value = c2s_json_real(c2s_json_get(config, key), fallback);
-    c2s_json_free(config);
-    /* Of another layer after an edit of the model? Then attr is right. */
-    return (float)value == (float)fallback ? value : fallback;
+    double value = c2s_json_real(c2s_json_get(config, key), (double)attr);
+    return (float)value == attr ? value : (double)attr;
 }
 
 static bool take_rescaling(struct walk *w, int index)
 {
     const struct c2s_layer *l = w->m->layers[index];
-    double scale = config_real(l, "scale", (double)l->attr.rescaling.scale);
-    double offset = config_real(l, "offset", (double)l->attr.rescaling.offset);
+    struct c2s_error problem = {0};
+    struct c2s_json *config =
+        l->config ? c2s_json_parse(l->config, strlen(l->config), &problem) : NULL;
+    if (problem.code == C2S_NOMEM)
+        return c2s_fail_nomem(w->err);
+    double scale = more_exact(config, "scale", l->attr.rescaling.scale);
+    double offset = more_exact(config, "offset", l->attr.rescaling.offset);
+    c2s_json_free(config);
     if (index != 1)
         return unsupported(w, l, "must be the first layer; move it there or take it out");
-    w->map->has_rescaling = true;
     w->map->scale = 1 / scale;
     w->map->shift = -offset / scale;
     return true;
