@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#define MAX_LENGTH   ((int64_t)1 << 30) /* of one axis */
+#define MAX_ELEMENTS ((int64_t)1 << 40)
+
 int64_t c2s_window_length(int64_t in, int window, int stride, int dilation, enum c2s_padding mode,
                           int64_t *pad_front)
 {
@@ -66,7 +69,8 @@ static int64_t product(const struct c2s_layer *l)
     for (int i = 0; i < l->rank; i++) {
         if (l->dims[i] < 0)
             return -1;
-        n *= l->dims[i];
+        if (__builtin_mul_overflow(n, l->dims[i], &n))
+            return INT64_MAX;
     }
     return n;
 }
@@ -77,8 +81,10 @@ static bool reshape(struct c2s_layer *l, const struct c2s_layer *in, struct c2s_
     int free_axis = -1;
     set_shape(l, l->attr.reshape.rank, l->attr.reshape.dims);
     for (int i = 0; i < l->rank; i++) {
-        if (l->dims[i] >= 0)
-            known *= l->dims[i];
+        if (l->dims[i] >= 0 && __builtin_mul_overflow(known, l->dims[i], &known))
+            return fail_shape(l, in, "fewer elements", err);
+        else if (l->dims[i] >= 0)
+            continue;
         else if (free_axis >= 0)
             return c2s_fail(err, C2S_SHAPE, "layer '%s' leaves two dimensions open", l->name);
         else
@@ -130,8 +136,12 @@ static bool infer_layer(struct c2s_model *m, struct c2s_layer *l, struct c2s_err
     case C2S_OP_SEPARABLE_CONV2D:
         return windowed(l, in, l->attr.conv.filters, err);
     case C2S_OP_DEPTHWISE_CONV2D:
-        if (in->rank == 3 && in->dims[2] > 0)
-            l->attr.conv.filters = (int)in->dims[2] * l->attr.conv.depth_multiplier;
+        if (in->rank == 3 && in->dims[2] > 0) {
+            int64_t filters = in->dims[2] * l->attr.conv.depth_multiplier;
+            if (filters > MAX_LENGTH)
+                return fail_shape(l, in, "fewer channels", err);
+            l->attr.conv.filters = (int)filters;
+        }
         return windowed(l, in, l->attr.conv.filters, err);
     case C2S_OP_MAX_POOL:
     case C2S_OP_AVERAGE_POOL:
@@ -177,6 +187,17 @@ static bool infer_layer(struct c2s_model *m, struct c2s_layer *l, struct c2s_err
     }
 }
 
+/* Sizes no machine could hold would overflow what is computed from them. */
+static bool check_size(const struct c2s_layer *l, struct c2s_error *err)
+{
+    bool ok = product(l) <= MAX_ELEMENTS;
+    for (int i = 0; i < l->rank; i++)
+        ok = ok && l->dims[i] <= MAX_LENGTH;
+    return ok ? true
+              : c2s_fail(err, C2S_SHAPE, "the output of layer '%s' is too large to compute",
+                         l->name);
+}
+
 bool c2s_model_infer_shapes(struct c2s_model *m, struct c2s_error *err)
 {
     for (int i = 0; i < m->n_layers; i++) {
@@ -188,7 +209,7 @@ bool c2s_model_infer_shapes(struct c2s_model *m, struct c2s_error *err)
             l->rank = -1;
         else if (l->op != C2S_OP_INPUT && l->n_inputs == 0)
             return c2s_fail(err, C2S_SHAPE, "layer '%s' has no input", l->name);
-        else if (!infer_layer(m, l, err))
+        else if (!infer_layer(m, l, err) || !check_size(l, err))
             return false;
     }
     return true;

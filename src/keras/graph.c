@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "keras/keras.h"
 
-#define MAX_LAYERS 20000 /* a small file can describe submodels within submodels endlessly */
+#define MAX_LAYERS 5000 /* a small file can describe submodels within submodels endlessly */
 #define MAX_DEPTH  32
 #define MAX_NAME   512
 
