@@ -12,6 +12,7 @@
     X(data)                                                                                        \
     X(diff)                                                                                        \
     X(eval)                                                                                        \
+    X(export)                                                                                      \
     X(gc)                                                                                          \
     X(help)                                                                                        \
     X(hist)                                                                                        \

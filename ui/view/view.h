@@ -6,6 +6,7 @@
 #include "sheet.h"
 
 #include <c2s/akida.h>
+#include <c2s/json.h>
 #include <c2s/session.h>
 
 /* Texts; all return out. */
@@ -60,6 +61,12 @@ bool view_history_collect(struct c2s_journal *j, int64_t current, const char *da
                           struct view_history *out, struct c2s_error *err) C2S_MUST_CHECK;
 void view_history_finish(struct view_history *h); /* accepts a zeroed one */
 struct sheet *view_history(const struct view_history *h);
+
+/* report: what akida_export.py printed as JSON; NULL = the image alone was written. */
+struct sheet *view_akida_export(const struct c2s_version *v, const struct c2s_akida_net *net,
+                                const char *image, const struct c2s_json *report);
+struct sheet *view_keras_export(const struct c2s_version *v, const char *file,
+                                enum c2s_dialect dialect);
 
 struct view_hist_options {
     const char *version; /* "v3" */

@@ -41,7 +41,7 @@ enum c2s_code {
 struct c2s_error {
     enum c2s_code code;
     char where[128]; /* outermost context first: "steps.c2s:14: layer conv2d_2" */
-    char text[400];  /* one sentence that ends in what to do, no newline, no final stop */
+    char text[640];  /* one sentence that ends in what to do, no newline, no final stop */
 };
 
 /* Records a failure. Always returns false, so a failing function ends in `return c2s_fail(...)`.

@@ -1,0 +1,206 @@
+/* Converts, writes the image, runs the exporter script. The bytes of an .fbz are akida's business,
+ * never ours. */
+#include "export_akida.h"
+
+#include "program.h"
+#include "view/view.h"
+
+#include <c2s/json.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define N_SAMPLES 64 /* to verify with */
+
+enum exporter_status { EXPORTER_MISSING = 3, EXPORTER_DIFFERENT = 4 }; /* of akida_export.py */
+
+/* ---- the image ---- */
+
+/* Some raw samples and what our integer engine makes of them; both NULL without data. */
+static bool take_samples(struct cmd_ctx *ctx, const struct c2s_akida_net *net,
+                         struct c2s_tensor **samples, struct c2s_tensor **expected,
+                         struct c2s_error *err)
+{
+    const struct c2s_dataset *data = c2s_session_data(ctx->session);
+    int64_t n = data ? c2s_dataset_info(data)->n : 0;
+    if (n > N_SAMPLES)
+        n = N_SAMPLES;
+    return c2s_dataset_raw(data, 0, n, samples, err) &&
+           c2s_akida_forward(net, *samples, true, NULL, NULL, expected, err);
+}
+
+static bool check_data(struct cmd_ctx *ctx, struct export_request *r, struct c2s_error *err)
+{
+    const struct c2s_dataset *data = r->verify ? c2s_session_data(ctx->session) : NULL;
+    const char *problem = c2s_session_data_problem(ctx->session);
+    if (!r->verify || data)
+        return true;
+    if (!r->must_verify && !problem) {
+        r->verify = false;
+        return true;
+    }
+    if (problem)
+        return c2s_fail(err, C2S_STATE,
+                        "cannot verify, the data used before cannot be opened: %.240s; choose "
+                        "again: data use PATH, or add --no-verify",
+                        problem);
+    return c2s_fail(err, C2S_STATE, "cannot verify without data; choose some: data use PATH");
+}
+
+static bool write_image(struct cmd_ctx *ctx, const struct export_request *r, const char *path,
+                        struct c2s_akida_net **net, struct c2s_error *err)
+{
+    const struct c2s_model *m = r->version->model;
+    struct c2s_convert_options options = {.rule = r->rule,
+                                          .input_is_integers = c2s_session_takes_integers(m)};
+    struct c2s_tensor *samples = NULL, *expected = NULL;
+    bool ok = c2s_session_input_scaling(ctx->session, m, &options.input_scale, &options.input_shift,
+                                        err) &&
+              c2s_akida_convert(m, &options, net, err) &&
+              (!r->verify || take_samples(ctx, *net, &samples, &expected, err)) &&
+              c2s_akida_image_write(*net, path, r->overwrite, samples, expected, err);
+    c2s_tensor_unref(samples);
+    c2s_tensor_unref(expected);
+    return ok;
+}
+
+/* ---- the exporter ---- */
+
+static bool join(char out[PATH_MAX], const char *folder, const char *name)
+{
+    int n = snprintf(out, PATH_MAX, "%s/%s", folder, name);
+    return n > 0 && n < PATH_MAX;
+}
+
+/* Folder of akida_export.py: $C2S_SCRIPTS, the source tree, or where it is installed. */
+static bool find_scripts(char out[PATH_MAX])
+{
+    static const char *const places[] = {"../../scripts", "../scripts", "../libexec/c2s-shell",
+                                         "../share/c2s-shell"};
+    const char *given = getenv("C2S_SCRIPTS");
+    char program[PATH_MAX], script[PATH_MAX], folder[PATH_MAX];
+    if (given && *given) {
+        snprintf(out, PATH_MAX, "%s", given);
+        return join(script, out, "akida_export.py") && access(script, R_OK) == 0;
+    }
+    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+    char *slash = n > 0 ? memrchr(program, '/', (size_t)n) : NULL;
+    if (!slash)
+        return false;
+    *slash = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (join(folder, program, places[i]) && realpath(folder, out) &&
+            join(script, out, "akida_export.py") && access(script, R_OK) == 0)
+            return true;
+    return false;
+}
+
+/* The Python that has akida: $C2S_AKIDA_PYTHON, or what setup-akida made; false = none found, and
+ * out is where setup-akida would make it. */
+static bool find_python(const char *scripts, char out[PATH_MAX])
+{
+    const char *given = getenv("C2S_AKIDA_PYTHON");
+    if (given && *given) {
+        snprintf(out, PATH_MAX, "%s", given);
+        return true;
+    }
+    if (join(out, ".", ".venv-akida/bin/python") && access(out, X_OK) == 0)
+        return true;
+    char root[PATH_MAX];
+    snprintf(root, sizeof root, "%s", scripts);
+    char *slash = strrchr(root, '/');
+    if (slash)
+        *slash = '\0';
+    return join(out, root, ".venv-akida/bin/python") && access(out, X_OK) == 0;
+}
+
+static bool fail_without_akida(const char *scripts, const char *python, const char *image,
+                               const struct export_request *r, struct c2s_error *err)
+{
+    return c2s_fail(err, C2S_STATE,
+                    "'%s' is written, but the akida package that makes '%s' of it is not "
+                    "installed; two commands finish the job: %s/setup-akida && %s "
+                    "%s/akida_export.py '%s' '%s'%s",
+                    image, r->file, scripts, python, scripts, image, r->file,
+                    r->verify ? " --verify" : "");
+}
+
+/* Failure of the exporter in its own words. */
+static bool fail_exporter(const struct program_output *output, const struct c2s_json *report,
+                          const char *image, struct c2s_error *err)
+{
+    const char *said = c2s_json_text(c2s_json_get(report, "error"), NULL);
+    const char *last = output->messages;
+    for (const char *line = last; line && *line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (*line)
+            last = line;
+    }
+    enum c2s_code code = output->status == EXPORTER_DIFFERENT ? C2S_GATE : C2S_UNSUPPORTED;
+    return c2s_fail(err, code, "akida could not make the file: %.300s ('%s' stays)",
+                    said    ? said
+                    : *last ? last
+                            : "the exporter ended without a word; is that Python complete?",
+                    image);
+}
+
+/* The exporter's report is new in *report. */
+static bool run_exporter(struct cmd_ctx *ctx, const struct export_request *r, const char *image,
+                         struct c2s_json **report, struct c2s_error *err)
+{
+    char scripts[PATH_MAX], python[PATH_MAX], script[PATH_MAX];
+    if (!find_scripts(scripts) || !join(script, scripts, "akida_export.py"))
+        return c2s_fail(err, C2S_STATE,
+                        "'%s' is written, but akida_export.py that makes '%s' of it is not "
+                        "found; set C2S_SCRIPTS to the folder that has it",
+                        image, r->file);
+    if (!find_python(scripts, python))
+        return fail_without_akida(scripts, python, image, r, err);
+    char *argv[] = {
+        python, script, (char *)image, (char *)r->file, "--json", r->verify ? "--verify" : NULL,
+        NULL};
+    struct program_output output;
+    struct c2s_error ignored = {0};
+    if (!program_run(argv, ctx->cancelled, &output, err))
+        return false;
+    *report = c2s_json_parse(output.text, strlen(output.text), &ignored);
+    bool ok = output.status == 0 && *report;
+    if (!ok && output.status == EXPORTER_MISSING)
+        fail_without_akida(scripts, python, image, r, err);
+    else if (!ok)
+        fail_exporter(&output, *report, image, err);
+    program_output_finish(&output);
+    return ok;
+}
+
+/* "fm.fbz" -> "fm.c2simage" */
+static bool image_path(const char *file, char out[PATH_MAX], struct c2s_error *err)
+{
+    const char *slash = strrchr(file, '/'), *dot = strrchr(file, '.');
+    int stem = dot && (!slash || dot > slash) ? (int)(dot - file) : (int)strlen(file);
+    if (snprintf(out, PATH_MAX, "%.*s.c2simage", stem, file) >= PATH_MAX)
+        return c2s_fail(err, C2S_IO, "the name '%.60s...' is too long; choose a shorter one", file);
+    return true;
+}
+
+bool export_akida(struct cmd_ctx *ctx, const struct export_request *request, struct c2s_error *err)
+{
+    struct export_request r = *request;
+    struct c2s_akida_net *net = NULL;
+    struct c2s_json *report = NULL;
+    char image[PATH_MAX];
+    if (!image_path(r.file, image, err) || !check_data(ctx, &r, err))
+        return false;
+    bool only_image = strcmp(image, r.file) == 0;
+    if (!r.overwrite && access(r.file, F_OK) == 0)
+        return c2s_fail(err, C2S_EXISTS, "'%s' exists already; add --force to replace it", r.file);
+    bool ok = write_image(ctx, &r, image, &net, err) &&
+              (only_image || run_exporter(ctx, &r, image, &report, err)) &&
+              cmd_show(ctx, view_akida_export(r.version, net, image, report), err);
+    c2s_json_free(report);
+    c2s_akida_net_destroy(net);
+    return ok;
+}
