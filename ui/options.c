@@ -25,6 +25,7 @@ const char options_help[] =
     "  -c, --command TEXT    run one command line; may be repeated, mixed with -x\n"
     "  -i, --interactive     then go on at the prompt\n"
     "      --tui             full screen\n"
+    "      --echo            scripts show each line before it runs\n"
     "      --json            same as --mode json\n"
     "      --mode MODE       table, json, csv or md\n"
     "      --color WHEN      auto, always or never\n"
@@ -39,13 +40,14 @@ const char options_help[] =
 
 const char options_version[] = "c2s-shell " C2S_VERSION "\n";
 
-enum { OPTION_TUI = 256, OPTION_JSON, OPTION_MODE, OPTION_COLOR, OPTION_NO_PROGRESS };
+enum { OPTION_TUI = 256, OPTION_ECHO, OPTION_JSON, OPTION_MODE, OPTION_COLOR, OPTION_NO_PROGRESS };
 
 static const struct option long_options[] = {{"workspace", required_argument, NULL, 'w'},
                                              {"execute", required_argument, NULL, 'x'},
                                              {"command", required_argument, NULL, 'c'},
                                              {"interactive", no_argument, NULL, 'i'},
                                              {"tui", no_argument, NULL, OPTION_TUI},
+                                             {"echo", no_argument, NULL, OPTION_ECHO},
                                              {"json", no_argument, NULL, OPTION_JSON},
                                              {"mode", required_argument, NULL, OPTION_MODE},
                                              {"color", required_argument, NULL, OPTION_COLOR},
@@ -115,6 +117,9 @@ static bool set_option(struct options *o, int option, const char *word, struct c
         return true;
     case OPTION_TUI:
         o->is_tui = true;
+        return true;
+    case OPTION_ECHO:
+        o->echo = true;
         return true;
     case OPTION_JSON:
         o->mode = TEXT_JSON;

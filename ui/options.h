@@ -20,7 +20,7 @@ struct options {
     int n_command;
     enum text_mode mode;
     enum color_choice color;
-    bool is_tui, is_interactive, is_quiet, no_progress, wants_help, wants_version;
+    bool is_tui, is_interactive, is_quiet, echo, no_progress, wants_help, wants_version;
 };
 
 /* Fails: USAGE, IO (the file is not there), NOMEM. What was understood before the failure is in

@@ -50,6 +50,7 @@ struct cmd_ctx {
     const struct cmd_entry *running; /* the last command that was begun; NULL = none */
     int depth;                       /* of nested scripts; 0 = typed */
     bool line_is_json;               /* the last line asked for JSON by --json */
+    bool echo;                       /* scripts show each line before it runs */
     bool wants_quit;
     bool gate_failed; /* the last command found a condition not met */
 };

@@ -23,7 +23,7 @@ const struct cmd_entry entry_rm = {
     .group = "history",
     .summary = "remove a version",
     .details = "Not the current one, nor one that has a tag or that others were made from.",
-    .example = "checkout v1\nquantize all 8\nundo\nrm HEAD~0 --recursive",
+    .example = "checkout v1\nrm v2 --recursive",
     .see = "gc, undo, tag",
     .args =
         (const struct cmd_arg[]){

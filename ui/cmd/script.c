@@ -46,6 +46,14 @@ static bool read_logical(struct script *s, bool *more, struct c2s_error *err)
     return ok;
 }
 
+static bool show_line(struct cmd_ctx *ctx, const char *line, struct c2s_error *err)
+{
+    struct sheet *s = sheet_create("%s", "");
+    sheet_verbatim(s);
+    sheet_before(s, SHEET_DIM, "> %s", line);
+    return cmd_show(ctx, s, err);
+}
+
 static bool run_lines(struct cmd_ctx *ctx, struct script *s, struct c2s_error *err)
 {
     bool ok = true, more = true;
@@ -53,7 +61,7 @@ static bool run_lines(struct cmd_ctx *ctx, struct script *s, struct c2s_error *e
         ok = read_logical(s, &more, err);
         if (ok && !more)
             return true;
-        ok = ok && cmd_run_line(ctx, s->line, err);
+        ok = ok && (!ctx->echo || show_line(ctx, s->line, err)) && cmd_run_line(ctx, s->line, err);
         if (ok && ctx->cancelled && *ctx->cancelled)
             ok = c2s_fail(err, C2S_CANCELLED, "stopped by Ctrl-C; nothing was lost");
         if (!ok)

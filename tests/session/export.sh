@@ -1,0 +1,41 @@
+# Export without akida: the image is written, and the message says what finishes the job.
+export C2S_SCRIPTS=scripts
+mkdir scripts
+cat >scripts/akida_export.py <<'END'
+import json, os, sys
+mode = os.environ.get("EXPORTER", "")
+if mode == "missing":
+    print(json.dumps(dict(ok=False, error="no akida", exit_code=3)))
+    sys.exit(3)
+if mode == "different":
+    print(json.dumps(dict(ok=False, error="1 of 640 integers differ", exit_code=4)))
+    sys.exit(4)
+if mode == "broken":
+    sys.exit("Traceback ...\nSomeError: akida fell over")
+open(sys.argv[2], "w").write("fbz")
+verify = dict(samples=64, integers=640, different=0, first=None) if "--verify" in sys.argv else None
+print(json.dumps(dict(ok=True, file=sys.argv[2], bytes=3, akida="2.19.3", ip_version="v1",
+    layers=[dict(name="conv2d", type="InputConvolutional", output=[14, 14, 32], where="hardware", nps=2, nps_by_type=dict(HRC=1, CNP1=1)),
+            dict(name="dense", type="FullyConnected", output=[1, 1, 10], where="software", nps=0, nps_by_type={})],
+    verify=verify, mapping=dict(device="AKD1000", error=None, all_hardware=False, reasons=["dense does not fit"], nps=2, sequences=[]))))
+END
+run -q -c 'load fm_sep.h5' -c 'quantize all 4 --input 8' >/dev/null
+run export v2 fm.fbz
+ls *.fbz *.c2simage
+run export v2 fm.fbz
+run export v2 image.c2simage
+export C2S_AKIDA_PYTHON=$(command -v python3)
+run export v2 fm.fbz --force
+run export v2 fm.fbz
+run -c 'data use fashion-mnist-1k --scale 255' -c 'export v2 fm.fbz --force'
+run export v2 quiet.fbz --no-verify --json
+run export v2 both.fbz --verify --no-verify
+EXPORTER=missing run export v2 fm.fbz --force | sed "s#$C2S_AKIDA_PYTHON#PYTHON#"
+EXPORTER=different run export v2 fm.fbz --force
+EXPORTER=broken run export v2 fm.fbz --force
+C2S_AKIDA_PYTHON=nowhere/python run export v2 fm.fbz --force
+run export v1 float.fbz
+run export v2 fm.h5
+run export v2 fm.h5
+run export v2 fm.h5 --force --dialect 1.8 --json
+run -w :memory: fm.h5 layers

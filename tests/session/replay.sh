@@ -1,0 +1,28 @@
+# A history replays to the same versions: the same tensors, the same models.
+cat >steps.c2s <<'END'
+data use fashion-mnist-1k --scale 255 --limit 100 --seed 7
+load fm_sep.h5
+quantize activations 4
+tag act4
+quantize weights 4 --input 8
+checkout v1
+quantize all 2 --input 4 --rule 1.8
+undo
+load data/valid_net.h5
+quantize weights 4 --layers 'conv*,dense*' --no-fold
+checkout act4
+END
+run -q -w first.c2s -x steps.c2s >/dev/null
+run -w first.c2s log --script | tee replay.txt
+"$C2S_PROGRAM" -w first.c2s log --script >replay.c2s
+run -q -w second.c2s -x replay.c2s >/dev/null
+for w in first second; do
+    "$C2S_PROGRAM" -w $w.c2s --mode csv sql 'SELECT id, parent, step, tags, is_head, model_hash FROM versions' >$w.versions
+    "$C2S_PROGRAM" -w $w.c2s --mode csv sql 'SELECT hash FROM tensors ORDER BY hash' >$w.tensors
+done
+cmp first.versions second.versions && echo "versions are the same: $(wc -l <first.versions) lines"
+cmp first.tensors second.tensors && echo "tensors are the same"
+run -w first.c2s log --script act4
+run -w first.c2s log --script --json
+# A script is not coloured or wrapped, and the prompt of a terminal is not in it.
+"$C2S_PROGRAM" -w first.c2s --color=always log --script | cmp - replay.c2s && echo "the same in colour"
