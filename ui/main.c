@@ -87,7 +87,7 @@ static void set_up_output(struct program *p)
     p->sink.before_arg = &p->bar;
     p->ctx = (struct cmd_ctx){.sink = &p->sink.sink,
                               .cancelled = &cancelled,
-                              .echo = o->echo && o->mode == TEXT_TABLE,
+                              .echo = o->echo,
                               .progress = progress_bar_report,
                               .progress_arg = &p->bar};
 }

@@ -37,3 +37,4 @@ run -w
 run -c "load 'fm_sep.h5"
 run --json -c 'load missing.h5'
 run eval --json
+true

@@ -29,3 +29,4 @@ echo '$ no workspace for help'
 rm -f workspace.c2s
 run help mode
 ls
+true

@@ -30,7 +30,7 @@ run export v2 fm.fbz
 run -c 'data use fashion-mnist-1k --scale 255' -c 'export v2 fm.fbz --force'
 run export v2 quiet.fbz --no-verify --json
 run export v2 both.fbz --verify --no-verify
-EXPORTER=missing run export v2 fm.fbz --force | sed "s#$C2S_AKIDA_PYTHON#PYTHON#"
+EXPORTER=missing run export v2 fm.fbz --force
 EXPORTER=different run export v2 fm.fbz --force
 EXPORTER=broken run export v2 fm.fbz --force
 C2S_AKIDA_PYTHON=nowhere/python run export v2 fm.fbz --force
@@ -39,3 +39,4 @@ run export v2 fm.h5
 run export v2 fm.h5
 run export v2 fm.h5 --force --dialect 1.8 --json
 run -w :memory: fm.h5 layers
+true

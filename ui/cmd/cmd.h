@@ -36,7 +36,8 @@ enum cmd_flag {
     CMD_NEEDS_MODEL = 1 << 0,
     CMD_NEEDS_DATA = 1 << 1,
     CMD_MAKES_VERSION = 1 << 2, /* belongs in a script that replays */
-    CMD_NEEDS_NO_SESSION = 1 << 3
+    CMD_NEEDS_NO_SESSION = 1 << 3,
+    CMD_RUNS_COMMANDS = 1 << 4 /* its failures are those of the commands it runs */
 };
 
 struct cmd_args; /* private: args.c */

@@ -56,6 +56,7 @@ const struct cmd_entry entry_source = {
                                       .is_required = true,
                                       .help = "the script; - reads standard input"},
                                      {0}},
+    .flags = CMD_RUNS_COMMANDS,
     .run = run_source,
 };
 

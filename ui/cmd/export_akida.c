@@ -83,8 +83,8 @@ static bool find_scripts(char out[PATH_MAX])
     const char *given = getenv("C2S_SCRIPTS");
     char program[PATH_MAX], script[PATH_MAX], folder[PATH_MAX];
     if (given && *given) {
-        snprintf(out, PATH_MAX, "%s", given);
-        return join(script, out, "akida_export.py") && access(script, R_OK) == 0;
+        return realpath(given, out) && join(script, out, "akida_export.py") &&
+               access(script, R_OK) == 0;
     }
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
     char *slash = n > 0 ? memrchr(program, '/', (size_t)n) : NULL;
@@ -98,8 +98,16 @@ static bool find_scripts(char out[PATH_MAX])
     return false;
 }
 
-/* The Python that has akida: $C2S_AKIDA_PYTHON, or what setup-akida made; false = none found, and
- * out is where setup-akida would make it. */
+/* Where setup-akida, in the same folder, makes its environment. */
+static bool own_python(const char *scripts, char out[PATH_MAX])
+{
+    const char *slash = strrchr(scripts, '/');
+    int n = snprintf(out, PATH_MAX, "%.*s/.venv-akida/bin/python",
+                     slash ? (int)(slash - scripts) : 0, scripts);
+    return n > 0 && n < PATH_MAX;
+}
+
+/* The Python that has akida: $C2S_AKIDA_PYTHON, or what setup-akida made here or beside it. */
 static bool find_python(const char *scripts, char out[PATH_MAX])
 {
     const char *given = getenv("C2S_AKIDA_PYTHON");
@@ -107,19 +115,16 @@ static bool find_python(const char *scripts, char out[PATH_MAX])
         snprintf(out, PATH_MAX, "%s", given);
         return true;
     }
-    if (join(out, ".", ".venv-akida/bin/python") && access(out, X_OK) == 0)
-        return true;
-    char root[PATH_MAX];
-    snprintf(root, sizeof root, "%s", scripts);
-    char *slash = strrchr(root, '/');
-    if (slash)
-        *slash = '\0';
-    return join(out, root, ".venv-akida/bin/python") && access(out, X_OK) == 0;
+    snprintf(out, PATH_MAX, "./.venv-akida/bin/python");
+    return access(out, X_OK) == 0 || (own_python(scripts, out) && access(out, X_OK) == 0);
 }
 
-static bool fail_without_akida(const char *scripts, const char *python, const char *image,
+static bool fail_without_akida(const char *scripts, const char *image,
                                const struct export_request *r, struct c2s_error *err)
 {
+    char python[PATH_MAX];
+    if (!own_python(scripts, python))
+        snprintf(python, sizeof python, "python3");
     return c2s_fail(err, C2S_STATE,
                     "'%s' is written, but the akida package that makes '%s' of it is not "
                     "installed; two commands finish the job: %s/setup-akida && %s "
@@ -128,17 +133,22 @@ static bool fail_without_akida(const char *scripts, const char *python, const ch
                     r->verify ? " --verify" : "");
 }
 
+/* The last line of a text that is not empty, without its end; "" = none. */
+static const char *last_line(char *text)
+{
+    size_t n = strlen(text);
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        text[--n] = '\0';
+    const char *begin = strrchr(text, '\n');
+    return begin ? begin + 1 : text;
+}
+
 /* Failure of the exporter in its own words. */
-static bool fail_exporter(const struct program_output *output, const struct c2s_json *report,
+static bool fail_exporter(struct program_output *output, const struct c2s_json *report,
                           const char *image, struct c2s_error *err)
 {
     const char *said = c2s_json_text(c2s_json_get(report, "error"), NULL);
-    const char *last = output->messages;
-    for (const char *line = last; line && *line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (*line)
-            last = line;
-    }
+    const char *last = last_line(output->messages);
     enum c2s_code code = output->status == EXPORTER_DIFFERENT ? C2S_GATE : C2S_UNSUPPORTED;
     return c2s_fail(err, code, "akida could not make the file: %.300s ('%s' stays)",
                     said    ? said
@@ -158,7 +168,7 @@ static bool run_exporter(struct cmd_ctx *ctx, const struct export_request *r, co
                         "found; set C2S_SCRIPTS to the folder that has it",
                         image, r->file);
     if (!find_python(scripts, python))
-        return fail_without_akida(scripts, python, image, r, err);
+        return fail_without_akida(scripts, image, r, err);
     char *argv[] = {
         python, script, (char *)image, (char *)r->file, "--json", r->verify ? "--verify" : NULL,
         NULL};
@@ -169,7 +179,7 @@ static bool run_exporter(struct cmd_ctx *ctx, const struct export_request *r, co
     *report = c2s_json_parse(output.text, strlen(output.text), &ignored);
     bool ok = output.status == 0 && *report;
     if (!ok && output.status == EXPORTER_MISSING)
-        fail_without_akida(scripts, python, image, r, err);
+        fail_without_akida(scripts, image, r, err);
     else if (!ok)
         fail_exporter(&output, *report, image, err);
     program_output_finish(&output);

@@ -98,8 +98,7 @@ static bool run_lexed(struct cmd_ctx *ctx, const struct lex_words *words, const 
         return false;
     if (run_entry(ctx, entry, words, line, err))
         return true;
-    /* Scripts inside scripts: the innermost place is enough. */
-    return ctx->running == entry ? c2s_fail_at(err, "%s", entry->name) : false;
+    return entry->flags & CMD_RUNS_COMMANDS ? false : c2s_fail_at(err, "%s", entry->name);
 }
 
 bool cmd_run_line(struct cmd_ctx *ctx, const char *line, struct c2s_error *err)

@@ -46,6 +46,13 @@ static bool read_logical(struct script *s, bool *more, struct c2s_error *err)
     return ok;
 }
 
+/* Echo is for people: it would break the other forms. */
+static bool is_echoed(const struct cmd_ctx *ctx)
+{
+    const char *mode = ctx->echo ? ctx->sink->ops->mode(ctx->sink, NULL) : NULL;
+    return mode && strcmp(mode, "table") == 0;
+}
+
 static bool show_line(struct cmd_ctx *ctx, const char *line, struct c2s_error *err)
 {
     struct sheet *s = sheet_create("%s", "");
@@ -61,7 +68,8 @@ static bool run_lines(struct cmd_ctx *ctx, struct script *s, struct c2s_error *e
         ok = read_logical(s, &more, err);
         if (ok && !more)
             return true;
-        ok = ok && (!ctx->echo || show_line(ctx, s->line, err)) && cmd_run_line(ctx, s->line, err);
+        ok = ok && (!is_echoed(ctx) || show_line(ctx, s->line, err)) &&
+             cmd_run_line(ctx, s->line, err);
         if (ok && ctx->cancelled && *ctx->cancelled)
             ok = c2s_fail(err, C2S_CANCELLED, "stopped by Ctrl-C; nothing was lost");
         if (!ok)

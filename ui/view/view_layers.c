@@ -63,13 +63,13 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
     if (!is_new)
         sheet_before(s, SHEET_DIM, "the same model is in the workspace already: back at %s", name);
     if (count_unknown(m) > 0)
-        sheet_before(s, SHEET_WARNING, "%d layer(s) of a kind not known here: 'layers' marks them",
-                     count_unknown(m));
-    for (int i = 0; i < m->n_notes && i < SHOWN_NOTES; i++)
+        sheet_before(s, SHEET_WARNING, "%s of a kind not known here: 'layers' marks them",
+                     view_count(count_unknown(m), "layer", line, sizeof line));
+    for (int i = 0; is_new && i < m->n_notes && i < SHOWN_NOTES; i++)
         sheet_before(s, SHEET_DIM, "file: %s", m->notes[i]);
-    if (m->n_notes > SHOWN_NOTES)
-        sheet_before(s, SHEET_DIM, "file: %d remarks more, 'show' lists them",
-                     m->n_notes - SHOWN_NOTES);
+    if (is_new && m->n_notes > SHOWN_NOTES)
+        sheet_before(s, SHEET_DIM, "file: %s more, 'show' lists them",
+                     view_count(m->n_notes - SHOWN_NOTES, "remark", line, sizeof line));
     sheet_next(s, "%s, %s, %s: 'check' lists them. Next: %s",
                view_count(f->n_errors, "error", errors, sizeof errors),
                view_count(f->n_warnings, "warning", warnings, sizeof warnings),
