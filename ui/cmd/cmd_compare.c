@@ -46,7 +46,7 @@ const struct cmd_entry entry_compare = {
     .details = "changed: samples that got another class; p: McNemar's exact test, the chance of "
                "so uneven a change between equally good models. Below 0.05 it is called worse or "
                "better.",
-    .example = "compare v1 v2 v3\ncompare v2 v3 --akida",
+    .example = "compare v1 v2 v3\ncompare HEAD~1 HEAD",
     .see = "eval, diff",
     .args =
         (const struct cmd_arg[]){

@@ -210,10 +210,10 @@ void repl_run(struct cmd_ctx *ctx)
             break;
         }
         remember(line, path);
-        if (ctx->cancelled)
-            *ctx->cancelled = 0;
         if (err.code || !cmd_run_line(ctx, line, &err))
             cmd_tell(ctx, &err, false);
+        if (ctx->cancelled)
+            *ctx->cancelled = 0; /* done with: the next Ctrl-C is a new one */
         free(line);
     }
     free(path);
