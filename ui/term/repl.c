@@ -146,6 +146,13 @@ static int drop_line(void)
     return 0;
 }
 
+/* A Ctrl-C that came while readline was busy, not waiting, is seen here. */
+static int read_key(FILE *stream)
+{
+    drop_line();
+    return rl_getc(stream);
+}
+
 static void set_up_readline(const char *path)
 {
     rl_readline_name = "c2s-shell";
@@ -155,6 +162,7 @@ static void set_up_readline(const char *path)
     rl_filename_quote_characters = " '\"\\#";
     rl_ignore_some_completions_function = drop_other_files;
     rl_signal_event_hook = drop_line;
+    rl_getc_function = read_key;
     using_history();
     stifle_history(HISTORY_LINES);
     if (path && read_history(path) == 0)
