@@ -28,7 +28,7 @@ allowed_place() {
     zlib.h) place='src/data/stream.c' ;;
     sha2.h) place='src/tensor/hash.c' ;;
     sqlite3.h) place='store/*.[ch]' ;;
-    readline/* | curses.h | ncurses.h | ncursesw/*) place='ui/term/*.[ch]' ;;
+    readline/* | curses.h | term.h | ncurses.h | ncursesw/*) place='ui/term/*.[ch]' ;;
     *) place='' ;;
     esac
 }
