@@ -35,7 +35,8 @@ bool store_migrate(struct db *db, const char *const *steps, int n_steps,
 extern const char *const store_layouts[];
 extern const int store_n_layouts;
 
-/* tensors.c. Call the first three inside a transaction. */
+/* tensors.c. Call the first two inside a transaction. put takes the tensor's hash when hash holds
+ * one, else ("") it fills it in. */
 bool store_put_tensor(struct store *s, const struct c2s_tensor *t, char hash[C2S_HASH_LENGTH + 1],
                       struct c2s_error *err) C2S_MUST_CHECK;
 bool store_get_tensor(struct store *s, const char *hash, struct c2s_tensor **out,

@@ -1,6 +1,7 @@
 /* Versions: append, fetch, list, remove; and the head. */
 #include "private.h"
 
+#include <c2s/json.h>
 #include <c2s/keras.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,32 +47,53 @@ bool store_set_head(struct c2s_journal *j, int64_t id, struct c2s_error *err)
     return db_begin_write(db, err) && db_end(db, move_head(db, id, err), err);
 }
 
+/* Stores a parameter and notes that the model uses it. The description knows its hash. */
+static bool put_param(struct store *s, const char *model_hash, const struct c2s_json *params,
+                      enum c2s_role role, const struct c2s_tensor *t, struct c2s_error *err)
+{
+    char hash[C2S_HASH_LENGTH + 1];
+    snprintf(hash, sizeof hash, "%s", c2s_json_text(c2s_json_get(params, c2s_role_name(role)), ""));
+    if (!store_put_tensor(s, t, hash, err))
+        return false;
+    struct statement q = db_prepare(s->db, "INSERT INTO model_tensor(model, tensor) VALUES(?1, ?2)"
+                                           " ON CONFLICT DO NOTHING");
+    bind_text(&q, 1, model_hash);
+    bind_text(&q, 2, hash);
+    return statement_run(&q, err);
+}
+
+static bool put_params(struct store *s, const struct c2s_version *v, const char *description,
+                       struct c2s_error *err)
+{
+    struct c2s_json *json = c2s_json_parse(description, strlen(description), err);
+    const struct c2s_json *layers = c2s_json_get(json, "layers");
+    bool ok = json != NULL;
+    for (int i = 0; ok && i < v->model->n_layers; i++) {
+        const struct c2s_json *params = c2s_json_get(c2s_json_at(layers, (size_t)i), "params");
+        for (int role = 0; ok && role < C2S_ROLE_COUNT; role++) {
+            const struct c2s_tensor *t = v->model->layers[i]->params[role];
+            if (t)
+                ok = put_param(s, v->info.model_hash, params, (enum c2s_role)role, t, err);
+        }
+    }
+    c2s_json_free(json);
+    return ok;
+}
+
 static bool put_model(struct store *s, const struct c2s_version *v, struct c2s_error *err)
 {
-    char *description;
-    if (!c2s_model_describe(v->model, &description, err))
+    char *made = NULL;
+    if (!v->description && !c2s_model_describe(v->model, &made, err))
         return false;
+    const char *description = v->description ? v->description : made;
     struct statement q = db_prepare(s->db, "INSERT INTO model(hash, description) VALUES(?1, ?2)"
                                            " ON CONFLICT(hash) DO NOTHING");
     bind_text(&q, 1, v->info.model_hash);
     bind_text(&q, 2, description);
     bool ok = statement_run(&q, err);
-    bool is_new = ok && db_n_changed(s->db) > 0;
-    c2s_text_free(description);
-    for (int i = 0; is_new && ok && i < v->model->n_layers; i++)
-        for (int role = 0; ok && role < C2S_ROLE_COUNT; role++) {
-            const struct c2s_tensor *t = v->model->layers[i]->params[role];
-            char hash[C2S_HASH_LENGTH + 1];
-            if (!t)
-                continue;
-            q = db_prepare(s->db, "INSERT INTO model_tensor(model, tensor) VALUES(?1, ?2)"
-                                  " ON CONFLICT DO NOTHING");
-            bind_text(&q, 1, v->info.model_hash);
-            ok = store_put_tensor(s, t, hash, err);
-            bind_text(&q, 2, hash);
-            ok = ok && statement_run(&q, err);
-            statement_finish(&q);
-        }
+    if (ok && db_n_changed(s->db) > 0)
+        ok = put_params(s, v, description, err);
+    c2s_text_free(made);
     return ok;
 }
 

@@ -110,16 +110,28 @@ static bool is_twin(void *arg, const struct c2s_version_info *other)
     return false;
 }
 
-static bool append(struct c2s_session *s, const struct c2s_version_info *info,
-                   struct c2s_model *model, struct c2s_error *err)
+/* Takes v. */
+static bool append(struct c2s_session *s, struct c2s_version *v, struct c2s_error *err)
 {
-    struct c2s_version *v = c2s_version_create(info, model, err);
-    if (!v || !reserve_hold(s, err) || !s->journal->ops->append(s->journal, v, &v->info.id, err)) {
+    if (!reserve_hold(s, err) || !s->journal->ops->append(s->journal, v, &v->info.id, err)) {
         c2s_version_destroy(v);
         return false;
     }
+    c2s_text_free(v->description);
+    v->description = NULL;
     s->held[s->n_held++] = v;
     s->current = v;
+    return true;
+}
+
+/* The model's text and, from it, its hash: hashing the numbers once. */
+static bool identify(struct c2s_version *v, struct c2s_error *err)
+{
+    struct c2s_hasher *h;
+    if (!c2s_model_describe(v->model, &v->description, err) || !(h = c2s_hasher_create(err)))
+        return false;
+    c2s_hasher_add(h, v->description, strlen(v->description));
+    c2s_hasher_finish(h, v->info.model_hash);
     return true;
 }
 
@@ -128,22 +140,22 @@ static bool append(struct c2s_session *s, const struct c2s_version_info *info,
 static bool adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,
                   bool *is_new, struct c2s_error *err)
 {
-    struct twin_search twin = {.info = info};
     info->tool = TOOL;
     info->created = (int64_t)time(NULL);
-    if (!c2s_model_hash(model, info->model_hash, err) ||
-        !s->journal->ops->each(s->journal, is_twin, &twin, err)) {
-        c2s_model_destroy(model);
+    struct c2s_version *v = c2s_version_create(info, model, err);
+    struct twin_search twin = {.info = v ? &v->info : info};
+    if (!v || !identify(v, err) || !s->journal->ops->each(s->journal, is_twin, &twin, err)) {
+        c2s_version_destroy(v);
         return false;
     }
     const struct c2s_version *now = s->current;
-    if (info->parent && strcmp(info->model_hash, now->info.model_hash) == 0)
+    if (info->parent && strcmp(v->info.model_hash, now->info.model_hash) == 0)
         twin.id = now->info.id; /* the step changed nothing */
     if (is_new)
         *is_new = twin.id == 0;
     if (twin.id == 0)
-        return append(s, info, model, err);
-    c2s_model_destroy(model);
+        return append(s, v, err);
+    c2s_version_destroy(v);
     return move_to(s, twin.id, err);
 }
 

@@ -1,6 +1,7 @@
 /* Versions in memory: created from their facts and a model, destroyed whole. */
 #include <c2s/version.h>
 
+#include <c2s/keras.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -40,6 +41,7 @@ void c2s_version_destroy(struct c2s_version *v)
     if (!v)
         return;
     c2s_model_destroy(v->model);
+    c2s_text_free(v->description);
     c2s_free((char *)v->info.step);
     c2s_free((char *)v->info.name);
     c2s_free((char *)v->info.tool);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <c2s/session.h>
@@ -543,14 +545,159 @@ static void cancelling_keeps_the_session(void **state)
     c2s_session_destroy(s);
 }
 
+/* akidanet begins with Rescaling(1/128, -1): akida_x = 128 * keras_x + 128, and pixels must not be
+ * divided by 255 before. */
+static void a_model_that_scales_wants_plain_pixels(void **state)
+{
+    struct c2s_session *s = ((struct bench *)*state)->session;
+    struct c2s_error err = {0};
+    struct c2s_measure m;
+    double scale, shift;
+    load(s, data_path("akidanet.h5"));
+    const struct c2s_model *model = c2s_session_current(s)->model;
+    assert_int_equal(model->layers[1]->op, C2S_OP_RESCALING);
+    double factor = model->layers[1]->attr.rescaling.scale;
+    assert_ok(c2s_session_input_scaling(s, model, &scale, &shift, &err), &err);
+    assert_true(scale == 1 / factor);
+    assert_true(shift == -model->layers[1]->attr.rescaling.offset / factor);
+    use_images(s, 255);
+    assert_false(c2s_session_eval(s, NULL, NULL, &m, NULL, NULL, &err));
+    assert_int_equal(err.code, C2S_STATE);
+    assert_non_null(strstr(err.text, "--scale 1"));
+    err = (struct c2s_error){0};
+    assert_false(c2s_session_input_scaling(s, model, &scale, &shift, &err));
+    assert_int_equal(err.code, C2S_STATE);
+    /* Without Rescaling the data's own scaling counts. */
+    err = (struct c2s_error){0};
+    load(s, data_path("fm_sep.h5"));
+    assert_ok(c2s_session_input_scaling(s, c2s_session_current(s)->model, &scale, &shift, &err),
+              &err);
+    assert_true(scale == 255 && shift == 0);
+}
+
+static void two_sessions_on_one_workspace(void **state)
+{
+    (void)state;
+    char *folder = make_temp_dir(), path[300];
+    struct c2s_error err = {0};
+    struct bench a = {0}, b = {0};
+    snprintf(path, sizeof path, "%s/w.c2s", folder);
+    assert_ok(c2s_store_open(path, &a.journal, &err), &err);
+    start(&a);
+    load(a.session, data_path("fm_sep.h5"));
+    assert_ok(c2s_store_open(path, &b.journal, &err), &err);
+    start(&b);
+    assert_int_equal(quantize(b.session, 0, 4, -1), 2);
+    assert_int_equal(current_id(a.session), 1); /* nobody is moved by others */
+    assert_int_equal(quantize(a.session, 0, 2, -1), 3);
+    assert_ok(c2s_session_checkout(a.session, "v2", &err), &err);
+    assert_ok(c2s_session_checkout(a.session, "v1", &err), &err);
+    /* a takes away the version that b stands on: b cannot build on it, but can go on. */
+    assert_ok(c2s_session_remove(a.session, "v2", false, &err), &err);
+    struct c2s_quantize_plan plan = {.weight_quantization = 4, .input_weight_quantization = 8};
+    assert_false(c2s_session_quantize(b.session, &plan, NULL, NULL, NULL, &err));
+    assert_int_equal(err.code, C2S_NOT_FOUND);
+    assert_int_equal(current_id(b.session), 2);
+    err = (struct c2s_error){0};
+    assert_ok(c2s_session_checkout(b.session, "v3", &err), &err);
+    assert_int_equal(quantize(b.session, 4, 0, 8), 4);
+    finish(&(void *){&a});
+    finish(&(void *){&b});
+    remove_temp_dir(folder);
+}
+
+static void what_a_read_only_workspace_can(void **state)
+{
+    (void)state;
+    char *folder = make_temp_dir(), path[300];
+    struct c2s_error err = {0};
+    struct bench b = {0};
+    snprintf(path, sizeof path, "%s/w.c2s", folder);
+    assert_ok(c2s_store_open(path, &b.journal, &err), &err);
+    start(&b);
+    load(b.session, data_path("fm_sep.h5"));
+    quantize(b.session, 0, 4, -1);
+    finish(&(void *){&b});
+    assert_int_equal(chmod(path, 0444), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        /* A new program, because threads of this one do not live on in a child. */
+        execl("/proc/self/exe", "test_session", "--read-only", path, (char *)NULL);
+        _exit(2);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    remove_temp_dir(folder);
+}
+
+/* The part of the test above that runs without the rights of root, to whom all is writable. */
+static int in_read_only(const char *path)
+{
+    struct bench b;
+    struct c2s_error err = {0};
+    struct c2s_measure m;
+    struct c2s_quantize_plan plan = {.weight_quantization = 4};
+    struct c2s_dataset_options options = {.scale = 255, .limit = 50};
+    bool ok = getuid() != 0 || (setgid(65534) == 0 && setuid(65534) == 0);
+    ok = ok && c2s_store_open(path, &b.journal, &err) && b.journal->ops->is_read_only(b.journal);
+    ok = ok && c2s_session_create(b.journal, NULL, &b.session, &err);
+    ok = ok && current_id(b.session) == 2 && c2s_session_checkout(b.session, "v1", &err);
+    ok = ok && current_id(b.session) == 1;
+    ok = ok && c2s_session_use_data(b.session, data_path("fashion-mnist-1k"), &options, &err);
+    ok = ok && c2s_session_eval(b.session, NULL, NULL, &m, NULL, NULL, &err);
+    ok = ok && m.metrics.n == 50;
+    ok = ok && !c2s_session_quantize(b.session, &plan, NULL, NULL, NULL, &err);
+    ok = ok && err.code == C2S_STORE && strstr(err.text, "read-only") && current_id(b.session) == 1;
+    if (!ok) {
+        fprintf(stderr, "read-only: %s\n", err.text);
+        return 1;
+    }
+    finish(&(void *){&b});
+    return 0;
+}
+
+static void canonical_steps(void **state)
+{
+    struct c2s_session *s = ((struct bench *)*state)->session;
+    static const struct {
+        struct c2s_quantize_plan plan;
+        const char *step;
+    } cases[] = {
+        {{.activ_quantization = 4, .input_weight_quantization = -1}, "quantize activations 4"},
+        {{.weight_quantization = 4, .input_weight_quantization = 4}, "quantize weights 4"},
+        {{.weight_quantization = 4, .input_weight_quantization = -1}, "quantize weights 4"},
+        {{.weight_quantization = 4, .activ_quantization = 4, .input_weight_quantization = 8},
+         "quantize all 4 --input 8"},
+        {{.weight_quantization = 4, .activ_quantization = 2, .input_weight_quantization = -1},
+         "quantize all 4 --activations 2"},
+        {{.weight_quantization = 4, .input_weight_quantization = 8, .layers = "conv*,dense"},
+         "quantize weights 4 --input 8 --layers 'conv*,dense'"},
+        {{.activ_quantization = 4, .rule = C2S_RULE_18, .keep_batch_norm = true},
+         "quantize activations 4 --rule 1.8 --no-fold"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct c2s_error err = {0};
+        load(s, data_path("fm_sep.h5"));
+        assert_ok(c2s_session_quantize(s, &cases[i].plan, NULL, NULL, NULL, &err), &err);
+        assert_string_equal(current_step(s), cases[i].step);
+        /* The second and third are one and the same step. */
+        assert_int_equal(current_id(s), i < 2 ? 2 + (int64_t)i : 1 + (int64_t)i);
+    }
+}
+
 #define ON_BOTH(test)                                                                              \
     {#test " (memory)", test, on_memory, finish, NULL},                                            \
     {                                                                                              \
 #test " (store)", test, on_store, finish, NULL                                             \
     }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--read-only") == 0)
+        return in_read_only(argv[2]);
     const struct CMUnitTest tests[] = {
         ON_BOTH(the_main_job),
         ON_BOTH(nothing_is_measured_twice),
@@ -564,6 +711,10 @@ int main(void)
         ON_BOTH(differences_layer_by_layer),
         ON_BOTH(histograms_of_weights_and_outputs),
         ON_BOTH(cancelling_keeps_the_session),
+        ON_BOTH(a_model_that_scales_wants_plain_pixels),
+        ON_BOTH(canonical_steps),
+        cmocka_unit_test(two_sessions_on_one_workspace),
+        cmocka_unit_test(what_a_read_only_workspace_can),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,8 +10,8 @@
 
 struct c2s_session;
 
-/* Starts at the journal's head and remembers the journal's dataset, which is opened when it is first
- * asked for. journal is borrowed; progress may be NULL and is copied. */
+/* Starts at the journal's head and remembers the journal's dataset, which is opened when it is
+ * first asked for. journal is borrowed; progress may be NULL and is copied. */
 bool c2s_session_create(struct c2s_journal *journal, const struct c2s_progress *progress,
                         struct c2s_session **out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_session_destroy(struct c2s_session *s); /* accepts NULL */
@@ -27,8 +27,8 @@ const char *c2s_session_data_problem(const struct c2s_session *s);
 const struct c2s_dataset_record *c2s_session_data_record(const struct c2s_session *s);
 struct c2s_journal *c2s_session_journal(const struct c2s_session *s);
 
-/* Looks up "v3", "3", a tag, "HEAD" or "@", "HEAD~2", "" or NULL (= current). Borrowed until the session
- * is destroyed or the version removed. Fails: NOT_FOUND with the nearest names. */
+/* Looks up "v3", "3", a tag, "HEAD" or "@", "HEAD~2", "" or NULL (= current). Borrowed until the
+ * session is destroyed or the version removed. Fails: NOT_FOUND with the nearest names. */
 bool c2s_session_version(struct c2s_session *s, const char *name, const struct c2s_version **out,
                          struct c2s_error *err) C2S_MUST_CHECK;
 bool c2s_session_version_id(struct c2s_session *s, const char *name, int64_t *id,
@@ -54,14 +54,15 @@ bool c2s_session_undo(struct c2s_session *s, struct c2s_error *err) C2S_MUST_CHE
 /* Removes a version (with all that came from it when recursive). STATE when it is current. */
 bool c2s_session_remove(struct c2s_session *s, const char *name, bool recursive,
                         struct c2s_error *err) C2S_MUST_CHECK;
-/* Gives a version a name: letters, digits, '_', '.', '-', '+', not a version's number. Fails: USAGE,
- * EXISTS, NOT_FOUND. The journal's remove_tag takes it away. */
+/* Gives a version a name: letters, digits, '_', '.', '-', '+', not a version's number. Fails:
+ * USAGE, EXISTS, NOT_FOUND. The journal's remove_tag takes it away. */
 bool c2s_session_tag(struct c2s_session *s, const char *tag, const char *version,
                      struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Measures a version on the data in use; engine NULL = "dnnl". Taken from the journal when it is
  * there (*was_cached, may be NULL), and put there unless that is read-only. STATE also when a model
- * that scales pixels itself (Rescaling) gets scaled data. predictions: new [n] (free with free()), or NULL pointer to skip. */
+ * that scales pixels itself (Rescaling) gets scaled data. predictions: new [n] (free with free()),
+ * or NULL pointer to skip. */
 bool c2s_session_eval(struct c2s_session *s, const char *version, const char *engine,
                       struct c2s_measure *out, int32_t **predictions, bool *was_cached,
                       struct c2s_error *err) C2S_MUST_CHECK;
@@ -112,12 +113,13 @@ bool c2s_session_histogram(struct c2s_session *s, const char *version, const cha
                            struct c2s_layer_histogram *out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_layer_histogram_finish(struct c2s_layer_histogram *h);
 
-/* The input scaling akida needs (akida_x = scale * keras_x + shift), from the data in use, or from a
- * leading Rescaling: then STATE when the data is scaled as well. Without data: 1 and 0. */
+/* The input scaling akida needs (akida_x = scale * keras_x + shift), from the data in use, or from
+ * a leading Rescaling: then STATE when the data is scaled as well. Without data: 1 and 0. */
 bool c2s_session_input_scaling(struct c2s_session *s, const struct c2s_model *m, double *scale,
                                double *shift, struct c2s_error *err) C2S_MUST_CHECK;
 /* True when the model's input is no image for Akida's InputConvolutional (the first neural layer is
- * no Conv2D, or there are neither 1 nor 3 channels), so that it takes integers through InputData. */
+ * no Conv2D, or there are neither 1 nor 3 channels), so that it takes integers through InputData.
+ */
 bool c2s_session_takes_integers(const struct c2s_model *m);
 
 /* A script that replays the history up to version (NULL = every version) in an empty workspace to

@@ -23,6 +23,8 @@ struct c2s_version_info {
 struct c2s_version {
     struct c2s_version_info info; /* strings owned by this struct */
     struct c2s_model *model;      /* owned; never changed */
+    char *description;            /* owned; the model's c2s_model_describe text when it is at hand,
+                                     else NULL; saves a journal from hashing it again */
 };
 
 /* New version with copies of info's strings (NULL becomes ""); model is taken even on failure and
