@@ -123,8 +123,7 @@ static void newer_and_foreign_are_refused(void **state)
 static void our_layouts_are_complete(void **state)
 {
     (void)state;
-    static const char *const views[] = {"versions", "layers",   "measures",
-                                        "tensors",  "datasets", "tags"};
+    static const char *const views[] = {"versions", "measures", "tensors", "datasets", "tags"};
     for (int from = 0; from <= store_n_layouts; from++) {
         struct c2s_error err = {0};
         unlink(path);
