@@ -87,6 +87,7 @@ static void set_up_output(struct program *p)
     p->sink.before_arg = &p->bar;
     p->ctx = (struct cmd_ctx){.sink = &p->sink.sink,
                               .cancelled = &cancelled,
+                              .columns = p->sink.width,
                               .echo = o->echo,
                               .progress = progress_bar_report,
                               .progress_arg = &p->bar};
@@ -141,7 +142,12 @@ static bool show_banner(struct program *p, struct c2s_error *err)
     struct sheet *s = sheet_create("%s", "");
     sheet_before(s, SHEET_PLAIN, "c2s-shell %s   workspace %s%s", C2S_VERSION,
                  p->journal->ops->place(p->journal), p->is_new_workspace ? " (new)" : "");
-    if (!c2s_session_current(p->ctx.session) && !p->options.model)
+    const struct c2s_version *v = c2s_session_current(p->ctx.session);
+    char bits[64];
+    if (v && !p->options.model)
+        sheet_next(s, "at v%lld %s  %s. Next: log, layers, help", (long long)v->info.id,
+                   v->info.name, view_bits(v->model, bits, sizeof bits));
+    else if (!p->options.model)
         sheet_next(s, "Next: load FILE.h5, or help");
     return cmd_show(&p->ctx, s, err);
 }

@@ -34,7 +34,8 @@ static void set_environment(const char *folder)
     setenv("INPUTRC", "/dev/null", 1);
 }
 
-static void start(struct terminal *t, char *folder)
+/* command: a line to run instead of the prompt, or NULL. */
+static void start(struct terminal *t, char *folder, const char *command)
 {
     char program[4096], model[4096], data[4096];
     struct winsize size = {.ws_row = 40, .ws_col = 100};
@@ -53,6 +54,9 @@ static void start(struct terminal *t, char *folder)
         (symlink(model, "fm_sep.h5") != 0 || symlink(data, "images") != 0))
         _exit(98);
     set_environment(folder);
+    if (command)
+        execl(program, "c2s-shell", "fm_sep.h5", "-c", "data use images --scale 255", "-c", command,
+              (char *)NULL);
     execl(program, "c2s-shell", (char *)NULL);
     _exit(97);
 }
@@ -105,7 +109,7 @@ static void words_complete_by_tab(void **state)
 {
     (void)state;
     struct terminal t;
-    start(&t, make_temp_dir());
+    start(&t, make_temp_dir(), NULL);
     expect(&t, "workspace ./workspace.c2s (new)");
     expect(&t, "c2s> ");
     send_text(&t, "loa\tfm_\t\n");
@@ -130,7 +134,7 @@ static void control_c_stops_a_command_and_keeps_the_prompt(void **state)
 {
     (void)state;
     struct terminal t;
-    start(&t, make_temp_dir());
+    start(&t, make_temp_dir(), NULL);
     expect(&t, "c2s> ");
     send_text(&t, "load fm_sep.h5\n");
     expect(&t, "fm_sep@v1> ");
@@ -151,13 +155,25 @@ static void control_c_stops_a_command_and_keeps_the_prompt(void **state)
     remove_temp_dir(t.folder);
 }
 
+static void control_c_ends_a_command_line(void **state)
+{
+    (void)state;
+    struct terminal t;
+    start(&t, make_temp_dir(), "eval --engine ref");
+    expect(&t, " s left");
+    send_text(&t, "\x03");
+    expect(&t, "cancel");
+    finish(&t, 130);
+    remove_temp_dir(t.folder);
+}
+
 static void lines_are_remembered_and_continued(void **state)
 {
     (void)state;
     struct terminal t;
     char path[500], text[1000] = "";
     char *folder = make_temp_dir();
-    start(&t, folder);
+    start(&t, folder, NULL);
     expect(&t, "c2s> ");
     send_text(&t, "mode table\n");
     expect(&t, "c2s> ");
@@ -181,7 +197,7 @@ static void lines_are_remembered_and_continued(void **state)
     text[fread(text, 1, sizeof text - 1, history)] = '\0';
     fclose(history);
     assert_string_equal(text, "mode table\nlog\n");
-    start(&t, folder);
+    start(&t, folder, NULL);
     expect(&t, "c2s> ");
     send_text(&t, "\x10\x10\n"); /* Ctrl-P twice: the line before the last */
     expect(&t, "mode table");
@@ -197,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_complete_by_tab),
         cmocka_unit_test(control_c_stops_a_command_and_keeps_the_prompt),
+        cmocka_unit_test(control_c_ends_a_command_line),
         cmocka_unit_test(lines_are_remembered_and_continued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

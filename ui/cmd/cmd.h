@@ -49,6 +49,7 @@ struct cmd_ctx {
     bool (*progress)(void *arg, const struct c2s_progress_event *event); /* may be NULL */
     void *progress_arg;
     const struct cmd_entry *running; /* the last command that was begun; NULL = none */
+    int columns;                     /* of the screen; 0 = 80 */
     int depth;                       /* of nested scripts; 0 = typed */
     bool line_is_json;               /* the last line asked for JSON by --json */
     bool echo;                       /* scripts show each line before it runs */

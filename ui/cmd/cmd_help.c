@@ -54,6 +54,7 @@ static bool show_command(struct cmd_ctx *ctx, const struct cmd_entry *entry, str
     sheet_fact_text(s, "synopsis", synopsis);
     sheet_fact_text(s, "summary", entry->summary);
     sheet_fact_text(s, "group", entry->group);
+    sheet_fact_bool(s, "makes_version", (entry->flags & CMD_MAKES_VERSION) != 0);
     sheet_fact_text(s, "example", entry->example);
     sheet_fact_text(s, "alias", entry->alias ? entry->alias : "");
     sheet_fact_text(s, "details", entry->details ? entry->details : "");

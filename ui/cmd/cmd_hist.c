@@ -43,6 +43,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     char name[24];
     struct view_hist_options options = {.of_activations = cmd_flag(a, "--activations"),
                                         .height = PICTURE_HEIGHT,
+                                        .columns = ctx->columns ? ctx->columns : 80,
                                         .use_blocks = glyph_is_utf8()};
     if (!c2s_session_version(ctx->session, version, &v, err) ||
         !find_layer(v->model, cmd_text(a, "LAYER"), &layer, err) ||

@@ -72,7 +72,7 @@ struct view_hist_options {
     const char *version; /* "v3" */
     bool of_activations;
     int height;      /* rows of the picture */
-    int columns;     /* of the screen */
+    int columns;     /* of the screen; bins that do not fit are drawn together */
     bool use_blocks; /* eighth-blocks; else ASCII */
 };
 struct sheet *view_histogram(const struct c2s_layer_histogram *h,

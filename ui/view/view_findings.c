@@ -49,6 +49,16 @@ static const char *verdict(const struct c2s_findings *f, enum c2s_level level)
     return f->n_warnings > 0 ? "no errors; read the warnings" : "nothing in the way";
 }
 
+/* The rule to read about first. */
+static const char *worst_rule(const struct c2s_findings *f)
+{
+    int worst = 0;
+    for (int i = 1; i < f->n_rows; i++)
+        if (f->rows[i].rule->severity > f->rows[worst].rule->severity)
+            worst = i;
+    return f->rows[worst].rule->id;
+}
+
 struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
                             enum c2s_level level)
 {
@@ -80,7 +90,7 @@ struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findin
                 view_count(f->n_notes, "note", notes, sizeof notes), name, c2s_level_name(level),
                 verdict(f, level));
     if (f->n_rows > 0)
-        sheet_next(s, "Next: help %s says more; layers shows where", f->rows[0].rule->id);
+        sheet_next(s, "Next: help %s says more; layers shows where", worst_rule(f));
     else
         sheet_next(s, "Next: eval, quantize activations 4, export %s FILE.fbz", name);
     return s;

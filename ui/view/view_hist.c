@@ -8,15 +8,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL_WIDTH 9 /* of the counts at the left, with their blank and bar */
+#define LABEL_WIDTH  9 /* of the counts at the left, with their blank and bar */
+#define MOST_COLUMNS 300
 
-static int64_t highest(const struct c2s_histogram *h)
+/* The counts as drawn: bins that have no column of their own are added to their neighbours. */
+struct picture {
+    const struct c2s_layer_histogram *h;
+    const struct view_hist_options *o;
+    int n_columns, bins_per_column;
+    int64_t *plain, *quantized; /* [n_columns], owned; quantized NULL = none */
+    int64_t most, most_quantized;
+};
+
+static int64_t *merge_bins(const struct c2s_histogram *h, const struct picture *p, int64_t *most)
 {
-    int64_t most = 0;
-    for (int b = 0; b < h->n_bins; b++)
-        if (h->counts[b] > most)
-            most = h->counts[b];
-    return most;
+    int64_t *counts = calloc((size_t)p->n_columns, sizeof *counts);
+    for (int b = 0; counts && b < h->n_bins; b++) {
+        int64_t *count = &counts[b / p->bins_per_column];
+        *count += h->counts[b];
+        if (*count > *most)
+            *most = *count;
+    }
+    return counts;
+}
+
+static bool picture_init(struct picture *p, const struct c2s_layer_histogram *h,
+                         const struct view_hist_options *o)
+{
+    int room = o->columns - LABEL_WIDTH < MOST_COLUMNS ? o->columns - LABEL_WIDTH : MOST_COLUMNS;
+    if (room < 8)
+        room = 8;
+    *p = (struct picture){.h = h, .o = o};
+    p->bins_per_column = (h->plain.n_bins + room - 1) / room;
+    p->n_columns = (h->plain.n_bins + p->bins_per_column - 1) / p->bins_per_column;
+    p->plain = merge_bins(&h->plain, p, &p->most);
+    if (h->has_quantized)
+        p->quantized = merge_bins(&h->quantized, p, &p->most_quantized);
+    return p->plain && (p->quantized || !h->has_quantized);
+}
+
+static void picture_finish(struct picture *p)
+{
+    free(p->plain);
+    free(p->quantized);
 }
 
 /* Height of a bar in eighths of a row; anything that is there is seen. */
@@ -54,12 +88,6 @@ static void short_count(double count, char *out, size_t size)
         snprintf(out, size, "%.0f%c", count, units[unit]);
 }
 
-struct picture {
-    const struct c2s_layer_histogram *h;
-    const struct view_hist_options *o;
-    int64_t most, most_quantized;
-};
-
 static void draw_row(struct sheet *s, const struct picture *p, int row)
 {
     int base = (p->o->height - 1 - row) * 8;
@@ -69,11 +97,11 @@ static void draw_row(struct sheet *s, const struct picture *p, int row)
     else if (row == p->o->height / 2)
         short_count((double)p->most * (p->o->height - row) / p->o->height, label, sizeof label);
     size_t used = (size_t)snprintf(line, sizeof line, "%*s |", LABEL_WIDTH - 2, label);
-    for (int b = 0; b < p->h->plain.n_bins && used + 8 < sizeof line; b++) {
-        const char *glyph = bar_glyph(
-            bar_height(p->h->plain.counts[b], p->most, p->o->height) - base, p->o->use_blocks);
-        bool has_line = p->h->has_quantized && bar_height(p->h->quantized.counts[b],
-                                                          p->most_quantized, p->o->height) > base;
+    for (int c = 0; c < p->n_columns; c++) {
+        const char *glyph =
+            bar_glyph(bar_height(p->plain[c], p->most, p->o->height) - base, p->o->use_blocks);
+        bool has_line =
+            p->quantized && bar_height(p->quantized[c], p->most_quantized, p->o->height) > base;
         used += (size_t)snprintf(line + used, sizeof line - used, "%s",
                                  !has_line          ? glyph
                                  : p->o->use_blocks ? "\u2502"
@@ -88,28 +116,29 @@ static void draw_row(struct sheet *s, const struct picture *p, int row)
 static void draw_axis(struct sheet *s, const struct picture *p)
 {
     const struct c2s_histogram *h = &p->h->plain;
-    char line[1024];
-    int n = h->n_bins < 900 ? h->n_bins : 900;
+    char line[MOST_COLUMNS + 2 * LABEL_WIDTH];
+    int n = p->n_columns;
     size_t used = (size_t)snprintf(line, sizeof line, "%*s +", LABEL_WIDTH - 2, "0");
     memset(line + used, '-', (size_t)n);
     line[used + (size_t)n] = '\0';
-    double bin = (h->high - h->low) / h->n_bins;
-    if (p->h->step >= 2 * bin && bin > 0) {
+    double column = (h->high - h->low) / h->n_bins * p->bins_per_column;
+    if (p->h->step >= 2 * column && column > 0) {
         for (int k = 0; k < p->h->n_levels; k++) {
-            int b = (int)((k * p->h->step - h->low) / bin);
-            if (b == n && k * p->h->step <= h->high * (1 + 1e-6))
-                b = n - 1;
-            if (b >= 0 && b < n)
-                line[used + (size_t)b] = '+';
+            int c = (int)((k * p->h->step - h->low) / column);
+            if (c == n && k * p->h->step <= h->high * (1 + 1e-6))
+                c = n - 1;
+            if (c >= 0 && c < n)
+                line[used + (size_t)c] = '+';
         }
     }
     sheet_before(s, SHEET_PLAIN, "%s", line);
 }
 
-static void draw_scale(struct sheet *s, const struct c2s_histogram *h)
+static void draw_scale(struct sheet *s, const struct picture *p)
 {
-    char line[1024], text[3][24];
-    int n = h->n_bins < 900 ? h->n_bins : 900;
+    const struct c2s_histogram *h = &p->h->plain;
+    char line[MOST_COLUMNS + 100], text[3][24];
+    int n = p->n_columns;
     double values[3] = {h->low, (h->low + h->high) / 2, h->high};
     for (int i = 0; i < 3; i++)
         snprintf(text[i], sizeof text[i], "%.3g", fabs(values[i]) < 1e-12 ? 0 : values[i]);
@@ -207,7 +236,8 @@ static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
 struct sheet *view_histogram(const struct c2s_layer_histogram *h, const struct view_hist_options *o)
 {
     char n[32], samples[48] = "";
-    struct picture p = {.h = h, .o = o, .most = highest(&h->plain)};
+    struct picture p;
+    bool ok = picture_init(&p, h, o);
     if (o->of_activations)
         snprintf(samples, sizeof samples, " from %" PRId64 " samples", h->n_samples);
     struct sheet *s = sheet_create("%s %s of %s, %s values%s", h->layer,
@@ -215,17 +245,17 @@ struct sheet *view_histogram(const struct c2s_layer_histogram *h, const struct v
                                    sheet_group_digits(h->plain.n, n, sizeof n), samples);
     if (h->has_quantized) {
         char most[16];
-        p.most_quantized = highest(&h->quantized);
         short_count((double)p.most_quantized, most, sizeof most);
         sheet_before(s, SHEET_DIM, "%s float, %s quantized (drawn to its own height, %s)",
                      bar_glyph(8, o->use_blocks), o->use_blocks ? "\u2502" : "|", most);
     }
-    if (p.most > 0) {
+    if (ok && p.most > 0) {
         for (int row = 0; row < o->height; row++)
             draw_row(s, &p, row);
         draw_axis(s, &p);
-        draw_scale(s, &h->plain);
+        draw_scale(s, &p);
     }
+    picture_finish(&p);
     add_numbers(s, h, o);
     if (o->of_activations)
         sheet_next(s, "Next: hist %s shows other layers and versions; --bins N, --limit N",

@@ -1,0 +1,171 @@
+/* Views that draw or phrase: histograms as characters, short texts. */
+#include "support.h"
+
+#include "text/sink_text.h"
+#include "view/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *draw(const struct c2s_layer_histogram *h, int columns, bool use_blocks)
+{
+    struct c2s_error err = {0};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    struct text_sink t;
+    struct view_hist_options o = {
+        .version = "v1", .height = 2, .columns = columns, .use_blocks = use_blocks};
+    struct sheet *s = view_histogram(h, &o);
+    text_sink_init(&t, out, out);
+    assert_ok(t.sink.ops->show(&t.sink, s, &err), &err);
+    sheet_destroy(s);
+    fclose(out);
+    return text;
+}
+
+static void histograms_are_drawn(void **state)
+{
+    (void)state;
+    int64_t plain[4] = {0, 1, 8, 4}, quantized[4] = {0, 0, 3, 0};
+    struct c2s_layer_histogram h = {.plain = {.low = 0, .high = 4, .n_bins = 4, .counts = plain},
+                                    .layer = "a",
+                                    .clipped_fraction = NAN,
+                                    .sqnr_db = NAN};
+    h.plain.n = 13;
+    char *text = draw(&h, 80, false);
+    assert_non_null(strstr(text, "a weights of v1, 13 values\n"
+                                 "      8 |  #\n"
+                                 "      4 | .##\n"
+                                 "      0 +----\n"));
+    free(text);
+    text = draw(&h, 80, true);
+    assert_non_null(strstr(text, "      8 |  \u2588\n"
+                                 "      4 | \u2582\u2588\u2588\n"));
+    free(text);
+    h.has_quantized = true;
+    h.quantized = h.plain;
+    h.quantized.counts = quantized;
+    h.n_levels = 3;
+    text = draw(&h, 80, false);
+    assert_non_null(strstr(text, "      8 |  |\n"
+                                 "      4 | .|#\n"));
+    free(text);
+}
+
+static void bins_that_do_not_fit_are_merged(void **state)
+{
+    (void)state;
+    int64_t plain[20];
+    for (int i = 0; i < 20; i++)
+        plain[i] = i < 10 ? 1 : 3;
+    struct c2s_layer_histogram h = {.plain = {.low = 0, .high = 20, .n_bins = 20, .counts = plain},
+                                    .layer = "a",
+                                    .clipped_fraction = NAN,
+                                    .sqnr_db = NAN};
+    char *text = draw(&h, 19, false); /* 10 columns: two bins each */
+    assert_non_null(strstr(text, "      6 |     #####\n"));
+    assert_non_null(strstr(text, "      0 +----------\n"));
+    free(text);
+}
+
+static void levels_are_marked_on_the_axis(void **state)
+{
+    (void)state;
+    int64_t plain[12] = {5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    struct c2s_layer_histogram h = {.plain = {.low = 0, .high = 6, .n_bins = 12, .counts = plain},
+                                    .layer = "a",
+                                    .step = 2,
+                                    .n_levels = 4,
+                                    .clipped_fraction = 0.25,
+                                    .sqnr_db = NAN};
+    char *text = draw(&h, 80, false);
+    assert_non_null(strstr(text, "      0 ++---+---+--+\n"));
+    assert_non_null(strstr(text, "4 levels every 2, at the last level 25.0 %\n"));
+    free(text);
+}
+
+static void an_empty_histogram_is_no_picture(void **state)
+{
+    (void)state;
+    int64_t plain[2] = {0, 0};
+    struct c2s_layer_histogram h = {.plain = {.n_bins = 2, .counts = plain, .n_nan = 3, .n = 3},
+                                    .layer = "a",
+                                    .clipped_fraction = NAN,
+                                    .sqnr_db = NAN};
+    char *text = draw(&h, 80, false);
+    assert_null(strchr(text, '|'));
+    assert_non_null(strstr(text, "3 NaN and 0 infinite values: not drawn"));
+    free(text);
+}
+
+static void texts_are_short(void **state)
+{
+    (void)state;
+    char out[64];
+    assert_string_equal(view_bytes(0, out, sizeof out), "0 B");
+    assert_string_equal(view_bytes(999, out, sizeof out), "999 B");
+    assert_string_equal(view_bytes(1000, out, sizeof out), "1.0 kB");
+    assert_string_equal(view_bytes(204321, out, sizeof out), "204 kB");
+    assert_string_equal(view_bytes(1624872, out, sizeof out), "1.6 MB");
+    assert_string_equal(view_count(1, "error", out, sizeof out), "1 error");
+    assert_string_equal(view_count(0, "error", out, sizeof out), "0 errors");
+    assert_string_equal(view_count(1234, "layer", out, sizeof out), "1,234 layers");
+    assert_string_equal(sheet_group_digits(-123, out, sizeof out), "-123");
+    assert_string_equal(sheet_group_digits(-1234567, out, sizeof out), "-1,234,567");
+}
+
+static struct c2s_layer *add(struct c2s_model *m, enum c2s_op op, const char *name)
+{
+    struct c2s_error err = {0};
+    struct c2s_layer *l = c2s_layer_create(op, name, &err);
+    assert_non_null(l);
+    if (m->n_layers > 0)
+        assert_ok(c2s_layer_add_input(l, m->n_layers - 1, &err), &err);
+    assert_ok(c2s_model_add(m, l, NULL, &err), &err);
+    return l;
+}
+
+static void bits_are_summed_up(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    char out[64];
+    struct c2s_model *m = c2s_model_create("m", &err);
+    assert_non_null(m);
+    struct c2s_layer *first = add(m, C2S_OP_CONV2D, "a");
+    struct c2s_layer *relu = add(m, C2S_OP_RELU, "b");
+    struct c2s_layer *second = add(m, C2S_OP_DENSE, "c");
+    struct c2s_layer *third = add(m, C2S_OP_DENSE, "d");
+    int64_t dims[2] = {10, 10};
+    second->params[C2S_KERNEL] = c2s_tensor_create(C2S_F32, 2, dims, &err);
+    second->params[C2S_BIAS] = c2s_tensor_create(C2S_F32, 1, dims, &err);
+    assert_string_equal(view_bits(m, out, sizeof out), "float");
+    assert_int_equal(view_parameter_bytes(m), 440);
+    second->quantizer = (struct c2s_quantizer_spec){.id = C2S_QUANTIZER_MAX, .bitwidth = 4};
+    assert_string_equal(view_bits(m, out, sizeof out), "w4+float");
+    assert_int_equal(view_parameter_bytes(m), 90);
+    third->quantizer = second->quantizer;
+    third->quantizer.bitwidth = 2;
+    first->quantizer = second->quantizer;
+    first->quantizer.bitwidth = 8;
+    relu->op = C2S_OP_QUANTIZED_RELU;
+    relu->attr.quantized_relu = (struct c2s_quantized_relu_attr){.bitwidth = 4};
+    assert_string_equal(view_bits(m, out, sizeof out), "w2-4 a4 i8");
+    c2s_model_destroy(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(histograms_are_drawn),
+        cmocka_unit_test(bins_that_do_not_fit_are_merged),
+        cmocka_unit_test(levels_are_marked_on_the_axis),
+        cmocka_unit_test(an_empty_histogram_is_no_picture),
+        cmocka_unit_test(texts_are_short),
+        cmocka_unit_test(bits_are_summed_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
