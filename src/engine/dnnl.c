@@ -3,28 +3,38 @@
 #include "engine/dnnl_plan.h"
 
 #include <omp.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "engine/walk.h"
+#include "engine/workers.h"
 
 struct dnnl_state {
     struct engine_weights *weights; /* [n_layers] */
     dnnl_engine_t engine;
-    struct plan *fused;   /* made in prepare */
-    struct plan *layered; /* made at the first run with an observer, else NULL */
+    struct plan *fused;      /* made in prepare */
+    struct plan *layered;    /* made at the first run with an observer, else NULL */
+    struct workers *workers; /* one for each lane */
     int n_threads;
 };
 
-/* Primitives remember how many threads they were made for. Lanes are the threads here, so each
- * primitive is made for one. */
+/* oneDNN shares its work among OpenMP threads, and its primitives remember for how many they were
+ * made. Here every lane is one thread, so primitives are made and executed for one. The setting is
+ * the calling thread's own; returns what it was. */
+static int one_thread(void)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return before;
+}
+
 static bool make_plan(struct c2s_engine *e, bool is_fused, struct plan **out, struct c2s_error *err)
 {
     struct dnnl_state *s = e->state;
     struct plan_options options = {
         .max_batch = e->options.max_batch, .n_lanes = s->n_threads, .is_fused = is_fused};
-    int before = omp_get_max_threads();
-    omp_set_num_threads(1);
+    int before = one_thread();
     bool ok = plan_create(e->model, s->weights, s->engine, &options, out, err);
     omp_set_num_threads(before);
     return ok;
@@ -45,7 +55,7 @@ static bool dnnl_prepare(struct c2s_engine *e, struct c2s_error *err)
     for (int i = 0; i < m->n_layers; i++)
         if (!engine_weights_init(&s->weights[i], m->layers[i], err))
             return false;
-    return make_plan(e, true, &s->fused, err);
+    return make_plan(e, true, &s->fused, err) && workers_create(s->n_threads, &s->workers, err);
 }
 
 static void dnnl_finish(struct c2s_engine *e)
@@ -53,6 +63,7 @@ static void dnnl_finish(struct c2s_engine *e)
     struct dnnl_state *s = e->state;
     if (!s)
         return;
+    workers_destroy(s->workers);
     plan_destroy(s->fused);
     plan_destroy(s->layered);
     for (int i = 0; s->weights && i < e->model->n_layers; i++)
@@ -85,6 +96,10 @@ struct job {
     const int *to;                /* values copied out after the last step [n_to] */
     int n_to;
     struct c2s_tensor *const *out;
+    int64_t batch;
+    atomic_long next;      /* first sample that no lane has taken */
+    atomic_bool is_failed; /* set by the lane that may then write *err */
+    struct c2s_error *err;
 };
 
 static bool run_chunk(const struct job *j, struct plan_lane *lane, int64_t first,
@@ -100,27 +115,31 @@ static bool run_chunk(const struct job *j, struct plan_lane *lane, int64_t first
     return true;
 }
 
-static bool run_job(const struct job *j, int64_t batch, struct c2s_error *err)
+/* Takes chunks until none is left. */
+static void run_lane(void *arg, int index)
 {
-    int64_t chunk = j->plan->chunk;
-    bool ok = true;
-#pragma omp parallel num_threads(j->plan->n_lanes)
-    {
-        struct plan_lane *lane = &j->plan->lanes[omp_get_thread_num()];
+    struct job *j = arg;
+    int before = one_thread();
+    for (;;) {
+        int64_t first = atomic_fetch_add(&j->next, j->plan->chunk);
         struct c2s_error own = {0};
-        omp_set_num_threads(1); /* of this thread: oneDNN starts no threads inside */
-#pragma omp for schedule(dynamic)
-        for (int64_t first = 0; first < batch; first += chunk)
-            if (own.code == C2S_OK && !run_chunk(j, lane, first, &own)) {
-#pragma omp critical(c2s_dnnl_error)
-                {
-                    if (ok)
-                        *err = own;
-                    ok = false;
-                }
-            }
+        if (first >= j->batch || atomic_load(&j->is_failed))
+            break;
+        if (!run_chunk(j, &j->plan->lanes[index], first, &own) &&
+            !atomic_exchange(&j->is_failed, true))
+            *j->err = own;
     }
-    return ok;
+    omp_set_num_threads(before);
+}
+
+static bool run_job(struct c2s_engine *e, struct job *j, struct c2s_error *err)
+{
+    const struct dnnl_state *s = e->state;
+    int64_t n_chunks = (j->batch + j->plan->chunk - 1) / j->plan->chunk;
+    j->err = err;
+    workers_run(s->workers, n_chunks < j->plan->n_lanes ? (int)n_chunks : j->plan->n_lanes,
+                run_lane, j);
+    return !atomic_load(&j->is_failed);
 }
 
 static bool run_fused(struct c2s_engine *e, const struct c2s_tensor *const *inputs,
@@ -139,8 +158,9 @@ static bool run_fused(struct c2s_engine *e, const struct c2s_tensor *const *inpu
                     .in = (struct c2s_tensor *const *)inputs,
                     .to = m->outputs,
                     .n_to = m->n_outputs,
-                    .out = outputs};
-    return run_job(&j, batch, err);
+                    .out = outputs,
+                    .batch = batch};
+    return run_job(e, &j, err);
 }
 
 /* One layer for the whole batch, for engine_walk. */
@@ -160,8 +180,9 @@ static bool compute_layer(struct c2s_engine *e, int index, struct c2s_tensor *co
                     .in = in,
                     .to = &index,
                     .n_to = 1,
-                    .out = &out};
-    return run_job(&j, out->dims[0], err);
+                    .out = &out,
+                    .batch = out->dims[0]};
+    return run_job(e, &j, err);
 }
 
 static bool dnnl_run(struct c2s_engine *e, const struct c2s_tensor *const *inputs,

@@ -5,19 +5,26 @@
 
 #include "base/alloc.h"
 
+#define ENGINES(X)                                                                                 \
+    X(dnnl) /* the default */                                                                      \
+    X(ref)                                                                                         \
+    X(akida)
+
 static const struct c2s_engine_ops *const engines[] = {
-    &c2s_engine_dnnl, /* the default */
-    &c2s_engine_ref,
-    &c2s_engine_akida,
+#define X(name) &c2s_engine_##name,
+    ENGINES(X)
+#undef X
 };
 
 #define N_ENGINES (sizeof engines / sizeof *engines)
 
 const char *const *c2s_engine_names(void)
 {
-    static const char *names[N_ENGINES + 1];
-    for (size_t i = 0; i < N_ENGINES; i++)
-        names[i] = engines[i]->name;
+    static const char *const names[] = {
+#define X(name) #name,
+        ENGINES(X)
+#undef X
+            NULL};
     return names;
 }
 
