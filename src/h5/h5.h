@@ -1,7 +1,8 @@
 /* HDF5 files for the rest of the core, which never includes hdf5.h itself. Reading never writes and
  * refuses what a hostile file can hide: external and soft links, external storage, virtual
  * datasets, sizes out of proportion. HDF5 prints nothing. All functions may be called from one
- * thread at a time. h5_read.c and h5_write.c are the only core files that include hdf5.h. */
+ * thread at a time. h5_*.c are the only files of the core that include
+ * hdf5.h; heap.c reads texts without it. */
 #ifndef C2S_H5_H
 #define C2S_H5_H
 

@@ -157,6 +157,11 @@ static void broken_files_are_explained(void **state)
     refuse_made("{\"class_name\": \"Sequential\", \"config\": {\"lay", NULL, 0, C2S_FORMAT,
                 "line 1");
     refuse_made("{\"class_name\": \"MyModel\", \"config\": {}}", NULL, 0, C2S_FORMAT, "MyModel");
+    refuse_made(
+        "{\"class_name\": \"Sequential\", \"config\": {\"build_input_shape\": [null, 16000000,"
+        "16000000, 1], \"layers\": [{\"class_name\": \"Flatten\", \"config\": {\"name\": "
+        "\"f\"}}]}}",
+        NULL, 0, C2S_SHAPE, "too large");
     refuse_made("[1, 2]", NULL, 0, C2S_FORMAT, "no list of layers");
     refuse_made(NULL, NULL, 0, C2S_FORMAT, "without a Keras model");
     refuse_made(

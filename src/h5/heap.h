@@ -1,0 +1,34 @@
+/* Variable-length strings read from the file's bytes with every length checked. HDF5 1.10 trusts
+ * the lengths it finds there: one damaged byte can make it read or write outside its memory, or
+ * never end. */
+#ifndef C2S_H5_HEAP_H
+#define C2S_H5_HEAP_H
+
+#include "h5/h5.h"
+
+struct h5_heap {
+    int fd;
+    uint64_t base;             /* where the HDF5 file begins in the file: behind a user block */
+    uint64_t bytes;            /* from base to the end */
+    unsigned char *collection; /* owned: the last global heap collection read */
+    uint64_t collection_at, collection_bytes;
+};
+
+bool h5_heap_open(struct h5_heap *heap, const char *path, uint64_t base,
+                  struct c2s_error *err) C2S_MUST_CHECK;
+void h5_heap_close(struct h5_heap *heap); /* accepts a zeroed one that was never opened */
+
+/* Fails with FORMAT when an attribute in the object header at `header` (from base) claims more data
+ * than it has, which HDF5 1.10 believes. */
+bool h5_heap_check(struct h5_heap *heap, uint64_t header, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Appends the `count` strings of the attribute in the object header at `header` (from base).
+ * *found false when it is not stored in the header itself. Fails: FORMAT. */
+bool h5_heap_strings(struct h5_heap *heap, uint64_t header, const char *attribute, size_t count,
+                     struct h5_names *out, bool *found, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Appends a copy of n bytes up to the first NUL. */
+bool h5_names_add(struct h5_names *names, const char *text, size_t n,
+                  struct c2s_error *err) C2S_MUST_CHECK;
+
+#endif

@@ -1,0 +1,113 @@
+/* Damaged Keras files: cut at many places, bytes changed by a fixed seed. Each either loads or
+ * fails with a sentence; the process never crashes, hangs or takes memory out of proportion. */
+#include "support.h"
+
+#include <c2s/keras.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define N_CHANGES 400 /* in each file */
+
+/* HDF5 asks for whatever size a damaged file names and copes with NULL: so must the sanitizer. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+/* HDF5 loses some of its own memory when a file is damaged. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libhdf5";
+}
+
+struct bytes {
+    unsigned char *data;
+    size_t n;
+};
+
+static struct bytes slurp(const char *path)
+{
+    struct bytes b = {malloc(1 << 20), 0};
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    b.n = fread(b.data, 1, 1 << 20, file);
+    fclose(file);
+    assert_true(b.n > 1000 && b.n < 1 << 20);
+    return b;
+}
+
+/* True when it loads. */
+static bool try_load(const char *path, const unsigned char *data, size_t n)
+{
+    struct c2s_error err = {0};
+    struct c2s_model *m;
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, n, file), n);
+    fclose(file);
+    if (c2s_keras_read(path, &m, &err)) {
+        c2s_model_destroy(m);
+        return true;
+    }
+    assert_int_not_equal(err.code, C2S_OK);
+    assert_true(err.text[0] != '\0');
+    return false;
+}
+
+static const char *const samples[] = {"gallery/two_inputs.h5", "corpus/k3_mix.h5",
+                                      "corpus/v18_nest.h5"};
+
+static void cut_files_fail(void **state)
+{
+    (void)state;
+    char *folder = make_temp_dir(), path[600];
+    snprintf(path, sizeof path, "%s/cut.h5", folder);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        struct bytes b = slurp(data_path("%s", samples[i]));
+        assert_true(try_load(path, b.data, b.n));
+        for (size_t cut = 0; cut < b.n; cut += cut < 200 ? 1 : 97)
+            assert_false(try_load(path, b.data, cut));
+        free(b.data);
+    }
+    remove_temp_dir(folder);
+}
+
+static void changed_bytes_do_no_harm(void **state)
+{
+    (void)state;
+    char *folder = make_temp_dir(), path[600];
+    unsigned seed = 20240607;
+    int n_refused = 0, n_loaded = 0;
+    snprintf(path, sizeof path, "%s/changed.h5", folder);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        struct bytes b = slurp(data_path("%s", samples[i]));
+        for (int k = 0; k < N_CHANGES; k++) {
+            size_t at = (size_t)rand_r(&seed) % b.n;
+            unsigned char old = b.data[at];
+            b.data[at] ^= (unsigned char)(1 << (rand_r(&seed) % 8));
+            if (k % 3 == 0)
+                b.data[at] = 0xff;
+            if (try_load(path, b.data, b.n))
+                n_loaded++;
+            else
+                n_refused++;
+            b.data[at] = old;
+        }
+        free(b.data);
+    }
+    assert_true(n_refused > 0 && n_loaded > 0);
+    remove_temp_dir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cut_files_fail),
+        cmocka_unit_test(changed_bytes_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
