@@ -235,9 +235,9 @@ bool c2s_json_delete(struct c2s_json *object, const char *key)
     return json_object_del(raw(object), key) == 0;
 }
 
-char *c2s_json_print(const struct c2s_json *v, int indent, bool sort_keys)
+char *c2s_json_print(const struct c2s_json *v, int digits, bool sort_keys)
 {
-    size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION(17) | JSON_INDENT((size_t)indent);
+    size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)digits);
     if (sort_keys)
         flags |= JSON_SORT_KEYS;
     return json_dumps(raw(v), flags);

@@ -164,7 +164,7 @@ static bool fill(struct c2s_json *object, const struct c2s_model *m)
 bool c2s_model_describe(const struct c2s_model *m, char **json, struct c2s_error *err)
 {
     struct c2s_json *object = c2s_json_new_object();
-    char *text = object && fill(object, m) ? c2s_json_print(object, 0, false) : NULL;
+    char *text = object && fill(object, m) ? c2s_json_print(object, 17, false) : NULL;
     c2s_json_free(object);
     if (!text)
         return c2s_fail_nomem(err);

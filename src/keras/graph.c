@@ -120,7 +120,7 @@ static bool fill_layer(struct keras_build *b, struct c2s_layer *l, const struct 
 {
     char why[160] = "";
     bool is_merge = c2s_op_info(l->op)->family == C2S_FAMILY_MERGE;
-    char *text = c2s_json_print(keras_config_of(layer), 0, false);
+    char *text = c2s_json_print(keras_config_of(layer), 17, false);
     bool ok = text && c2s_layer_set_text(&l->config, text, err) &&
               c2s_layer_set_text(&l->class_name, keras_class_of(layer), err);
     c2s_json_text_free(text);
@@ -184,7 +184,7 @@ bool keras_add_input(struct keras_build *b, const struct c2s_json *layer, const 
                         "the shape of the model's input is not a batch and 1 to %d dimensions",
                         C2S_MAX_RANK - 1);
     struct c2s_layer *l = c2s_layer_create(C2S_OP_INPUT, name, err);
-    char *text = layer ? c2s_json_print(keras_config_of(layer), 0, false) : NULL;
+    char *text = layer ? c2s_json_print(keras_config_of(layer), 17, false) : NULL;
     if (!l || !c2s_layer_set_text(&l->config, text, err)) {
         c2s_json_text_free(text);
         c2s_layer_destroy(l);

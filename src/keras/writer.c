@@ -196,7 +196,7 @@ static char *model_config(const struct writing *w, struct c2s_error *err)
              c2s_json_set(config, "output_layers", new_refs(w, m->outputs, m->n_outputs, false));
     ok = c2s_json_set(object, "class_name", c2s_json_new_text(class_name)) && ok;
     ok = c2s_json_set(object, "config", config) && ok;
-    char *text = ok ? c2s_json_print(object, 0, false) : NULL;
+    char *text = ok ? c2s_json_print(object, 17, false) : NULL;
     c2s_json_free(object);
     if (!text)
         c2s_fail_nomem(err);

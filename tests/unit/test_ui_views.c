@@ -50,8 +50,8 @@ static void histograms_are_drawn(void **state)
     h.quantized.counts = quantized;
     h.n_levels = 3;
     text = draw(&h, 80, false);
-    assert_non_null(strstr(text, "      8 |  |\n"
-                                 "      4 | .|#\n"));
+    assert_non_null(strstr(text, "      8 |  #\n"
+                                 "      4 | .#:\n"));
     free(text);
 }
 

@@ -17,7 +17,8 @@ static bool make_plan(const struct cmd_args *a, struct c2s_quantize_plan *plan,
     *plan = (struct c2s_quantize_plan){
         .rule = rule && strcmp(rule, "1.8") == 0 ? C2S_RULE_18 : C2S_RULE_22,
         .weight_quantization = of_weights ? bits : 0,
-        .activ_quantization = strcmp(what, "weights") != 0 ? bits : 0,
+        .activ_quantization =
+            strcmp(what, "weights") != 0 ? (int)cmd_integer(a, "--activations", bits) : 0,
         .input_weight_quantization = of_weights ? (int)cmd_integer(a, "--input", -1) : -1,
         .layers = cmd_text(a, "--layers"),
         .keep_batch_norm = cmd_flag(a, "--no-fold")};
@@ -25,6 +26,8 @@ static bool make_plan(const struct cmd_args *a, struct c2s_quantize_plan *plan,
         return c2s_fail(err, C2S_USAGE,
                         "--input is for the weights of the first layer; leave it out, or use "
                         "quantize weights or quantize all");
+    if (strcmp(what, "all") != 0 && cmd_count(a, "--activations") > 0)
+        return c2s_fail(err, C2S_USAGE, "--activations goes with quantize all only; leave it out");
     if (of_weights && bits < 2)
         return c2s_fail(err, C2S_USAGE, "weights take 2 to 8 bits, sign included");
     return true;
@@ -74,6 +77,12 @@ const struct cmd_entry entry_quantize = {
              .low = 0,
              .high = 8,
              .help = "bits for the weights of the first layer (default BITS)"},
+            {.name = "--activations",
+             .value = "N",
+             .type = ARG_INTEGER,
+             .low = 1,
+             .high = 8,
+             .help = "with all: bits for the activations (default BITS)"},
             {.name = "--rule",
              .value = "RULE",
              .type = ARG_CHOICE,

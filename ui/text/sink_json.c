@@ -76,7 +76,7 @@ bool text_print_json(struct text_sink *t, const struct sheet *s, struct c2s_erro
         if (ok && s->n_columns > 0)
             ok = c2s_json_set(value, s->rows_key, rows_value(s));
     }
-    char *text = ok && value ? c2s_json_print(value, 0, false) : NULL;
+    char *text = ok && value ? c2s_json_print(value, 15, false) : NULL;
     c2s_json_free(value);
     if (!text)
         return c2s_fail_nomem(err);

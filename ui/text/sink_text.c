@@ -52,7 +52,7 @@ static void tell_json(struct text_sink *t, const struct c2s_error *error)
               c2s_json_set(inner, "where", c2s_json_new_text(error->where)) &&
               c2s_json_set(inner, "text", c2s_json_new_text(error->text)) &&
               c2s_json_set(outer, "error", c2s_json_share(inner));
-    char *text = ok ? c2s_json_print(outer, 0, false) : NULL;
+    char *text = ok ? c2s_json_print(outer, 15, false) : NULL;
     fprintf(t->out, "%s\n", text ? text : "{\"error\":{\"code\":\"nomem\"}}");
     fflush(t->out);
     c2s_json_text_free(text);

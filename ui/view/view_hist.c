@@ -1,5 +1,5 @@
-/* Draws a histogram with characters: bars of the float numbers, lines of the quantized ones over
- * them, ticks at the quantization levels. */
+/* Draws a histogram with characters: the float numbers, the quantized ones over them, each to its
+ * own height, and ticks at the quantization levels. */
 #include "view.h"
 
 #include <inttypes.h>
@@ -73,6 +73,25 @@ static const char *bar_glyph(int eighths, bool use_blocks)
     return eighths >= 4 ? "#" : ".";
 }
 
+/* Where two histograms lie over each other, what each cell holds must be seen. */
+struct overlay_glyphs {
+    const char *plain, *quantized, *both;
+};
+
+static struct overlay_glyphs overlay_glyphs(bool use_blocks)
+{
+    return use_blocks ? (struct overlay_glyphs){"\u2592", "\u2502", "\u2588"}
+                      : (struct overlay_glyphs){":", "|", "#"};
+}
+
+static const char *overlay_glyph(int plain_eighths, int quantized_eighths, bool use_blocks)
+{
+    struct overlay_glyphs glyphs = overlay_glyphs(use_blocks);
+    if (quantized_eighths > 0)
+        return plain_eighths >= 4 ? glyphs.both : glyphs.quantized;
+    return plain_eighths >= 8 ? glyphs.plain : bar_glyph(plain_eighths, use_blocks);
+}
+
 /* "401k": a count in at most 6 characters. */
 static void short_count(double count, char *out, size_t size)
 {
@@ -98,14 +117,14 @@ static void draw_row(struct sheet *s, const struct picture *p, int row)
         short_count((double)p->most * (p->o->height - row) / p->o->height, label, sizeof label);
     size_t used = (size_t)snprintf(line, sizeof line, "%*s |", LABEL_WIDTH - 2, label);
     for (int c = 0; c < p->n_columns; c++) {
+        int eighths = bar_height(p->plain[c], p->most, p->o->height) - base;
         const char *glyph =
-            bar_glyph(bar_height(p->plain[c], p->most, p->o->height) - base, p->o->use_blocks);
-        bool has_line =
-            p->quantized && bar_height(p->quantized[c], p->most_quantized, p->o->height) > base;
-        used += (size_t)snprintf(line + used, sizeof line - used, "%s",
-                                 !has_line          ? glyph
-                                 : p->o->use_blocks ? "\u2502"
-                                                    : "|");
+            p->quantized
+                ? overlay_glyph(eighths,
+                                bar_height(p->quantized[c], p->most_quantized, p->o->height) - base,
+                                p->o->use_blocks)
+                : bar_glyph(eighths, p->o->use_blocks);
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s", glyph);
     }
     while (used > 0 && line[used - 1] == ' ')
         line[--used] = '\0';
@@ -245,9 +264,10 @@ struct sheet *view_histogram(const struct c2s_layer_histogram *h, const struct v
                                    sheet_group_digits(h->plain.n, n, sizeof n), samples);
     if (h->has_quantized) {
         char most[16];
+        struct overlay_glyphs glyphs = overlay_glyphs(o->use_blocks);
         short_count((double)p.most_quantized, most, sizeof most);
-        sheet_before(s, SHEET_DIM, "%s float, %s quantized (drawn to its own height, %s)",
-                     bar_glyph(8, o->use_blocks), o->use_blocks ? "\u2502" : "|", most);
+        sheet_before(s, SHEET_DIM, "%s float, %s quantized (drawn to its own height, %s), %s both",
+                     glyphs.plain, glyphs.quantized, most, glyphs.both);
     }
     if (ok && p.most > 0) {
         for (int row = 0; row < o->height; row++)

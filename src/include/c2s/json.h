@@ -56,9 +56,10 @@ bool c2s_json_set(struct c2s_json *object, const char *key, struct c2s_json *val
 bool c2s_json_append(struct c2s_json *array, struct c2s_json *value);
 bool c2s_json_delete(struct c2s_json *object, const char *key);
 
-/* New text (free with c2s_json_text_free), numbers exact (17 digits, shortest that reads back where
- * jansson can). indent 0 = one line. Keys in insertion order, or sorted. NULL on NOMEM. */
-char *c2s_json_print(const struct c2s_json *v, int indent, bool sort_keys);
+/* New text on one line (free with c2s_json_text_free); NULL on NOMEM. Reals get so many significant
+ * digits: 17 keep every bit, 15 are what people and tables want (0.918, not 0.91800000000000004).
+ * Keys in insertion order, or sorted. */
+char *c2s_json_print(const struct c2s_json *v, int digits, bool sort_keys);
 void c2s_json_text_free(char *text);
 
 #endif
