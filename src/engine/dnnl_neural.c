@@ -87,12 +87,11 @@ static bool epilogue_init(struct epilogue *e, const struct plan_step *s, int ran
     return plan_ok(status, l, err);
 }
 
-static bool add_epilogue(const struct plan *p, struct plan_primitive *q, const struct epilogue *e,
-                         struct c2s_error *err)
+static bool add_epilogue(struct plan_primitive *q, const struct epilogue *e, struct c2s_error *err)
 {
     const float *data[] = {e->normalize.mean, e->normalize.factor, e->normalize.beta};
     for (int i = 0; e->normalize.kind != FAST_NONE && i < 3; i++)
-        if (!plan_add_fixed(p, q, DNNL_ARG_ATTR_MULTIPLE_POST_OP(e->n + i) | DNNL_ARG_SRC_1,
+        if (!plan_add_fixed(q, DNNL_ARG_ATTR_MULTIPLE_POST_OP(e->n + i) | DNNL_ARG_SRC_1,
                             &e->per_channel, &e->per_channel, data[i], err))
             return false;
     return true;
@@ -150,18 +149,18 @@ static void set_window(struct convolution *v, const struct c2s_conv_attr *a, con
     }
 }
 
-static bool add_weights(const struct plan *p, struct plan_primitive *q, dnnl_primitive_desc_t pd,
+static bool add_weights(struct plan_primitive *q, dnnl_primitive_desc_t pd,
                         const dnnl_memory_desc_t *plain, const struct c2s_tensor *kernel,
                         const struct c2s_tensor *bias, struct c2s_error *err)
 {
-    if (!plan_add_fixed(p, q, DNNL_ARG_WEIGHTS, plain,
+    if (!plan_add_fixed(q, DNNL_ARG_WEIGHTS, plain,
                         dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), c2s_f32(kernel),
                         err))
         return false;
     if (!bias)
         return true;
     dnnl_memory_desc_t flat = plan_vector_desc(bias->dims[0]);
-    return plan_add_fixed(p, q, DNNL_ARG_BIAS, &flat, &flat, c2s_f32(bias), err);
+    return plan_add_fixed(q, DNNL_ARG_BIAS, &flat, &flat, c2s_f32(bias), err);
 }
 
 static bool build_convolution(const struct plan *p, struct plan_step *s, struct plan_primitive *q,
@@ -181,8 +180,8 @@ static bool build_convolution(const struct plan *p, struct plan_step *s, struct 
             v->bias ? &bias : NULL, &q->dest, v->strides, v->dilates, v->front, v->behind);
     bool ok = plan_ok(status, l, err) && plan_describe(p, l, &d, e ? e->attr : NULL, &pd, err) &&
               plan_primitive_init(q, l, pd, err) &&
-              add_weights(p, q, pd, &plain, v->kernel, v->bias, err) &&
-              (!e || add_epilogue(p, q, e, err));
+              add_weights(q, pd, &plain, v->kernel, v->bias, err) &&
+              (!e || add_epilogue(q, e, err));
     if (pd)
         dnnl_primitive_desc_destroy(pd);
     s->n_primitives++;
@@ -248,8 +247,8 @@ static bool build_dense(struct plan *p, struct plan_step *s, const struct epilog
         status = dnnl_inner_product_forward_desc_init(&d, dnnl_forward_inference, &q->source, &any,
                                                       bias ? &flat : NULL, &q->dest);
     bool ok = plan_ok(status, l, err) && plan_describe(p, l, &d, e->attr, &pd, err) &&
-              plan_primitive_init(q, l, pd, err) &&
-              add_weights(p, q, pd, &plain, kernel, bias, err) && add_epilogue(p, q, e, err);
+              plan_primitive_init(q, l, pd, err) && add_weights(q, pd, &plain, kernel, bias, err) &&
+              add_epilogue(q, e, err);
     if (pd)
         dnnl_primitive_desc_destroy(pd);
     return ok;

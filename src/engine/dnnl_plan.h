@@ -19,6 +19,7 @@
 /* One primitive of a step, and what it reads and writes. */
 struct plan_primitive {
     dnnl_primitive_t primitive;      /* owned */
+    dnnl_engine_t engine;            /* borrowed */
     dnnl_memory_desc_t source, dest; /* of a chunk */
     dnnl_memory_desc_t scratch;      /* size 0: none */
     int from, to;                    /* values */
@@ -118,8 +119,8 @@ bool plan_primitive_init(struct plan_primitive *q, const struct c2s_layer *l,
                          dnnl_primitive_desc_t pd, struct c2s_error *err) C2S_MUST_CHECK;
 void plan_primitive_finish(struct plan_primitive *q);
 /* Adds a shared argument: data of layout `plain`, reordered into `wanted`. */
-bool plan_add_fixed(const struct plan *p, struct plan_primitive *q, int arg,
-                    const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *wanted,
-                    const float *data, struct c2s_error *err) C2S_MUST_CHECK;
+bool plan_add_fixed(struct plan_primitive *q, int arg, const dnnl_memory_desc_t *plain,
+                    const dnnl_memory_desc_t *wanted, const float *data,
+                    struct c2s_error *err) C2S_MUST_CHECK;
 
 #endif

@@ -64,7 +64,8 @@ bool plan_primitive_init(struct plan_primitive *q, const struct c2s_layer *l,
                          dnnl_primitive_desc_t pd, struct c2s_error *err)
 {
     q->scratch = *dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-    return plan_ok(dnnl_primitive_create(&q->primitive, pd), l, err);
+    return plan_ok(dnnl_primitive_desc_query(pd, dnnl_query_engine, 0, &q->engine), l, err) &&
+           plan_ok(dnnl_primitive_create(&q->primitive, pd), l, err);
 }
 
 void plan_primitive_finish(struct plan_primitive *q)
@@ -76,7 +77,7 @@ void plan_primitive_finish(struct plan_primitive *q)
     *q = (struct plan_primitive){0};
 }
 
-static dnnl_status_t reorder(const struct plan *p, dnnl_memory_t from, dnnl_memory_t to,
+static dnnl_status_t reorder(dnnl_engine_t engine, dnnl_memory_t from, dnnl_memory_t to,
                              const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *wanted)
 {
     dnnl_primitive_desc_t pd = NULL;
@@ -84,11 +85,11 @@ static dnnl_status_t reorder(const struct plan *p, dnnl_memory_t from, dnnl_memo
     dnnl_stream_t stream = NULL;
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
     dnnl_status_t status =
-        dnnl_reorder_primitive_desc_create(&pd, plain, p->engine, wanted, p->engine, NULL);
+        dnnl_reorder_primitive_desc_create(&pd, plain, engine, wanted, engine, NULL);
     if (status == dnnl_success)
         status = dnnl_primitive_create(&primitive, pd);
     if (status == dnnl_success)
-        status = dnnl_stream_create(&stream, p->engine, dnnl_stream_default_flags);
+        status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
     if (status == dnnl_success)
         status = dnnl_primitive_execute(primitive, stream, 2, args);
     if (status == dnnl_success)
@@ -102,16 +103,15 @@ static dnnl_status_t reorder(const struct plan *p, dnnl_memory_t from, dnnl_memo
     return status;
 }
 
-bool plan_add_fixed(const struct plan *p, struct plan_primitive *q, int arg,
-                    const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *wanted,
-                    const float *data, struct c2s_error *err)
+bool plan_add_fixed(struct plan_primitive *q, int arg, const dnnl_memory_desc_t *plain,
+                    const dnnl_memory_desc_t *wanted, const float *data, struct c2s_error *err)
 {
     dnnl_memory_t from = NULL, to = NULL;
-    dnnl_status_t status = dnnl_memory_create(&from, plain, p->engine, (void *)data);
+    dnnl_status_t status = dnnl_memory_create(&from, plain, q->engine, (void *)data);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&to, wanted, p->engine, DNNL_MEMORY_ALLOCATE);
+        status = dnnl_memory_create(&to, wanted, q->engine, DNNL_MEMORY_ALLOCATE);
     if (status == dnnl_success)
-        status = reorder(p, from, to, plain, wanted);
+        status = reorder(q->engine, from, to, plain, wanted);
     if (from)
         dnnl_memory_destroy(from);
     if (status != dnnl_success) {
