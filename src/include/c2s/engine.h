@@ -14,13 +14,13 @@ struct c2s_engine_options {
     bool input_is_integers;          /* akida only: 2-D data of 0..15, first layer InputData */
 };
 
-/* Float engines agree up to the rounding of float32 sums, and so does one engine with and without an
- * observer (with one, "dnnl" does not fuse layers). Behind a quantized activation such a rounding,
- * where it meets the edge between two levels, becomes a whole step. */
+/* Float engines agree up to the rounding of float32 sums, and so does one engine with and without
+ * an observer (with one, "dnnl" does not fuse layers). Behind a quantized activation such a
+ * rounding, where it meets the edge between two levels, becomes a whole step. */
 
-/* Called after each layer of the model, inputs included, with its output [batch, ...], float32 (akida: int32), which
- * is borrowed until it returns. Akida reports a fused layer once, as its last Keras layer's index.
- * False cancels. */
+/* Called after each layer of the model, inputs included, with its output [batch, ...], float32
+ * (akida: int32), which is borrowed until it returns. Akida reports a fused layer once, as its last
+ * Keras layer's index. False cancels. */
 struct c2s_observer {
     bool (*layer)(void *arg, int layer_index, const struct c2s_tensor *output);
     void *arg;
