@@ -14,7 +14,6 @@ struct walk {
     struct akida_map *map;
     int next_first; /* first layer that no block has yet */
     int flatten;    /* a Flatten that waits for its Dense, or -1 */
-    int discarded;  /* a softmax or the like, which nothing may follow, or -1 */
     struct c2s_error *err;
 };
 
@@ -122,8 +121,7 @@ static bool is_last_neural(const struct walk *w, int index)
 
 static bool check_inlined(const struct walk *w, const struct c2s_layer *l)
 {
-    enum c2s_function f = l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function;
-    return f == C2S_FN_LINEAR ||
+    return c2s_layer_function(l) == C2S_FN_LINEAR ||
            unsupported(
                w, l, "has its activation inside; make it a layer of its own, then quantize again");
 }
@@ -290,7 +288,6 @@ static bool visit(struct walk *w, int index)
         return check_reshape(w, l);
     case C2S_OP_ACTIVATION:
     case C2S_OP_SOFTMAX:
-        w->discarded = index;
         return is_last_neural(w, index) ||
                unsupported(w, l,
                            "is an activation that only the end of the model may have; use a "
@@ -326,7 +323,7 @@ bool akida_map(const struct c2s_model *m, const struct c2s_convert_options *opti
 {
     *map = (struct akida_map){.scale = options->input_scale != 0 ? options->input_scale : 1,
                               .shift = options->input_shift};
-    struct walk w = {m, options, map, 0, -1, -1, err};
+    struct walk w = {m, options, map, 0, -1, err};
     bool ok = check_chain(&w);
     for (int i = 0; ok && i < m->n_layers; i++) {
         ok = visit(&w, i);

@@ -3,25 +3,19 @@
 
 #include "base/alloc.h"
 
-static const struct {
-    const char *name, *short_name;
-} types[] = {
-    [C2S_AKIDA_INPUT_DATA] = {"InputData", "InputData"},
-    [C2S_AKIDA_INPUT_CONVOLUTIONAL] = {"InputConvolutional", "InputConv."},
-    [C2S_AKIDA_CONVOLUTIONAL] = {"Convolutional", "Conv."},
-    [C2S_AKIDA_SEPARABLE_CONVOLUTIONAL] = {"SeparableConvolutional", "Sep.Conv."},
-    [C2S_AKIDA_FULLY_CONNECTED] = {"FullyConnected", "Fully."},
+static const char *const type_names[] = {
+    [C2S_AKIDA_INPUT_DATA] = "InputData",
+    [C2S_AKIDA_INPUT_CONVOLUTIONAL] = "InputConvolutional",
+    [C2S_AKIDA_CONVOLUTIONAL] = "Convolutional",
+    [C2S_AKIDA_SEPARABLE_CONVOLUTIONAL] = "SeparableConvolutional",
+    [C2S_AKIDA_FULLY_CONNECTED] = "FullyConnected",
 };
-_Static_assert(sizeof types / sizeof types[0] == C2S_AKIDA_TYPE_COUNT, "a type has no name");
+_Static_assert(sizeof type_names / sizeof type_names[0] == C2S_AKIDA_TYPE_COUNT,
+               "a type has no name");
 
 const char *c2s_akida_type_name(enum c2s_akida_type type)
 {
-    return (unsigned)type < C2S_AKIDA_TYPE_COUNT ? types[type].name : "?";
-}
-
-const char *c2s_akida_type_short_name(enum c2s_akida_type type)
-{
-    return (unsigned)type < C2S_AKIDA_TYPE_COUNT ? types[type].short_name : "?";
+    return (unsigned)type < C2S_AKIDA_TYPE_COUNT ? type_names[type] : "?";
 }
 
 void c2s_akida_net_destroy(struct c2s_akida_net *net)

@@ -37,34 +37,12 @@ bool c2s_fail_nomem(struct c2s_error *err)
     return c2s_fail(err, C2S_NOMEM, "out of memory; close other programs or use a smaller model");
 }
 
-const char *c2s_code_text(enum c2s_code code)
-{
-    static const char *const texts[] = {
-#define X(id, text) [C2S_##id] = text,
-        C2S_CODES(X)
-#undef X
-    };
-    return (unsigned)code < C2S_CODE_COUNT ? texts[code] : "unknown failure";
-}
-
 const char *c2s_code_name(enum c2s_code code)
 {
     static const char *const names[] = {
-        [C2S_OK] = "ok",
-        [C2S_NOMEM] = "nomem",
-        [C2S_IO] = "io",
-        [C2S_FORMAT] = "format",
-        [C2S_SHAPE] = "shape",
-        [C2S_RANGE] = "range",
-        [C2S_UNSUPPORTED] = "unsupported",
-        [C2S_STATE] = "state",
-        [C2S_STORE] = "store",
-        [C2S_EXISTS] = "exists",
-        [C2S_NOT_FOUND] = "not_found",
-        [C2S_USAGE] = "usage",
-        [C2S_GATE] = "gate",
-        [C2S_CANCELLED] = "cancelled",
+#define X(id, name) [C2S_##id] = name,
+        C2S_CODES(X)
+#undef X
     };
-    _Static_assert(sizeof names / sizeof names[0] == C2S_CODE_COUNT, "a code has no name");
     return (unsigned)code < C2S_CODE_COUNT ? names[code] : "unknown";
 }

@@ -230,11 +230,6 @@ bool c2s_json_append(struct c2s_json *array, struct c2s_json *value)
                           : (json_decref(raw(value)), false);
 }
 
-bool c2s_json_delete(struct c2s_json *object, const char *key)
-{
-    return json_object_del(raw(object), key) == 0;
-}
-
 char *c2s_json_print(const struct c2s_json *v, int digits, bool sort_keys)
 {
     size_t flags = JSON_ENCODE_ANY | JSON_REAL_PRECISION((size_t)digits);

@@ -8,11 +8,6 @@
 
 #include "base/alloc.h"
 
-bool c2s_chain_is_neural(const struct c2s_layer *l)
-{
-    return l->op == C2S_OP_CONV2D || l->op == C2S_OP_SEPARABLE_CONV2D || l->op == C2S_OP_DENSE;
-}
-
 bool c2s_chain_is_activation(const struct c2s_layer *l)
 {
     return l->op == C2S_OP_RELU || c2s_layer_is_quantized_activation(l);
@@ -84,7 +79,7 @@ static void reorder(struct c2s_chain *chain, const struct c2s_model *m)
     }
     for (int i = 0; i + 1 < chain->n; i++) {
         int next = chain->at[i + 1];
-        if (c2s_chain_is_neural(m->layers[chain->at[i]]) &&
+        if (c2s_layer_is_akida_neural(m->layers[chain->at[i]]) &&
             m->layers[next]->op == C2S_OP_BATCH_NORM) {
             chain->folded_into[next] = chain->at[i];
             take_out(chain, i + 1);
@@ -99,7 +94,7 @@ static void cut(struct c2s_chain *chain, const struct c2s_model *m)
         int index = chain->at[i];
         const struct c2s_layer *l = m->layers[index];
         struct c2s_block *last = chain->n_blocks > 0 ? &chain->blocks[chain->n_blocks - 1] : NULL;
-        if (c2s_chain_is_neural(l)) {
+        if (c2s_layer_is_akida_neural(l)) {
             chain->blocks[chain->n_blocks] = (struct c2s_block){index, -1, -1};
             for (int k = i - n_waiting; k <= i; k++)
                 chain->block_of[chain->at[k]] = chain->n_blocks;

@@ -48,7 +48,7 @@ static const char *outside_role(const struct c2s_layer *l, bool input_is_integer
 static bool is_dropped_at_the_end(const struct c2s_model *m, const struct c2s_chain *chain,
                                   int layer)
 {
-    for (int i = chain->n - 1; i >= 0 && !c2s_chain_is_neural(m->layers[chain->at[i]]); i--) {
+    for (int i = chain->n - 1; i >= 0 && !c2s_layer_is_akida_neural(m->layers[chain->at[i]]); i--) {
         enum c2s_op op = m->layers[layer]->op;
         if (chain->at[i] == layer)
             return op == C2S_OP_ACTIVATION || op == C2S_OP_SOFTMAX || op == C2S_OP_FLATTEN ||

@@ -8,7 +8,7 @@
 
 static bool is_float(const struct c2s_layer *l)
 {
-    return l->op == C2S_OP_RELU || (c2s_chain_is_neural(l) && !c2s_layer_is_quantized(l));
+    return l->op == C2S_OP_RELU || (c2s_layer_is_akida_neural(l) && !c2s_layer_is_quantized(l));
 }
 
 /* Names of the layers still to quantize, with commas between: a list for quantize. New text, "" if

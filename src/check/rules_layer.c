@@ -81,10 +81,8 @@ void c2s_rule_inlined_activation(struct c2s_check_run *run)
 {
     for (int i = 0; i < run->m->n_layers; i++) {
         const struct c2s_layer *l = run->m->layers[i];
-        enum c2s_function f = is_conv(l)              ? l->attr.conv.function
-                              : l->op == C2S_OP_DENSE ? l->attr.dense.function
-                                                      : C2S_FN_LINEAR;
-        if (f != C2S_FN_LINEAR)
+        enum c2s_function f = c2s_layer_function(l);
+        if (c2s_layer_is_neural(l) && f != C2S_FN_LINEAR)
             c2s_report(run, i, "activation '%s' is part of the layer; only 'linear' is taken",
                        function_name(f));
     }

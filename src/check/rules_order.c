@@ -5,13 +5,7 @@
 
 static bool is_neural(const struct c2s_layer *l)
 {
-    return l && c2s_chain_is_neural(l);
-}
-
-static bool has_inlined_activation(const struct c2s_layer *l)
-{
-    return (l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function) !=
-           C2S_FN_LINEAR;
+    return l && c2s_layer_is_akida_neural(l);
 }
 
 void c2s_rule_norm_axis(struct c2s_check_run *run)
@@ -46,7 +40,7 @@ void c2s_rule_missing_activation(struct c2s_check_run *run)
         if (is_neural(l)) {
             if (open >= 0)
                 c2s_report(run, open, "no activation between it and '%s'", l->name);
-            open = has_inlined_activation(l) ? -1 : run->chain.at[i];
+            open = c2s_layer_function(l) == C2S_FN_LINEAR ? run->chain.at[i] : -1;
         } else if (c2s_op_info(l->op)->family == C2S_FAMILY_ACTIVATION ||
                    c2s_chain_is_unsupported(l)) {
             open = -1;

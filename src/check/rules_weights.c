@@ -74,7 +74,8 @@ void c2s_rule_dead_filters(struct c2s_check_run *run)
 {
     for (int i = 0; i < run->m->n_layers; i++) {
         const struct c2s_layer *l = run->m->layers[i];
-        const struct c2s_tensor *kernel = c2s_chain_is_neural(l) ? c2s_layer_main_kernel(l) : NULL;
+        const struct c2s_tensor *kernel =
+            c2s_layer_is_akida_neural(l) ? c2s_layer_main_kernel(l) : NULL;
         int64_t n = kernel && kernel->rank >= 2 ? count_dead(kernel) : 0;
         if (n > 0)
             c2s_report(run, i, "%lld of %lld filters are all zero", (long long)n,
@@ -109,7 +110,7 @@ void c2s_rule_weight_bits(struct c2s_check_run *run)
     static const unsigned taken = C2S_SET(2) | C2S_SET(4) | C2S_SET(8);
     for (int i = 0; i < run->m->n_layers; i++) {
         const struct c2s_layer *l = run->m->layers[i];
-        int bits = c2s_chain_is_neural(l) ? c2s_layer_weight_bits(l) : 0;
+        int bits = c2s_layer_is_akida_neural(l) ? c2s_layer_weight_bits(l) : 0;
         int block = run->chain.block_of[i];
         if (bits > 0 && !c2s_set_has(taken, bits) &&
             !(block >= 0 && c2s_is_input_convolution(run, block)))
@@ -174,5 +175,5 @@ void c2s_rule_float_activations(struct c2s_check_run *run)
 
 void c2s_rule_float_weights(struct c2s_check_run *run)
 {
-    report_float(run, c2s_chain_is_neural, c2s_layer_is_quantized, "weights");
+    report_float(run, c2s_layer_is_akida_neural, c2s_layer_is_quantized, "weights");
 }

@@ -48,30 +48,6 @@ bool c2s_model_remove(struct c2s_model *m, int index, struct c2s_error *err)
     return true;
 }
 
-bool c2s_model_insert_after(struct c2s_model *m, int after, struct c2s_layer *l,
-                            struct c2s_error *err)
-{
-    assert(after >= 0 && after < m->n_layers && l->n_inputs == 0);
-    struct c2s_layer **grown = NULL;
-    if (c2s_model_find(m, l->name) >= 0)
-        c2s_fail(err, C2S_STATE, "two layers are named '%s'", l->name);
-    else if (!(grown = c2s_realloc(m->layers, sizeof *grown * (size_t)(m->n_layers + 1))))
-        c2s_fail_nomem(err);
-    else
-        m->layers = grown;
-    if (!grown || !c2s_layer_add_input(l, after, err)) {
-        c2s_layer_destroy(l);
-        return false;
-    }
-    shift_indices(m, after + 1, 1);
-    memmove(m->layers + after + 2, m->layers + after + 1,
-            sizeof *m->layers * (size_t)(m->n_layers - after - 1));
-    m->layers[after + 1] = l;
-    m->n_layers++;
-    redirect(m, after, after + 1, after + 2);
-    return true;
-}
-
 bool c2s_model_swap_with_input(struct c2s_model *m, int index, struct c2s_error *err)
 {
     struct c2s_layer *b = m->layers[index];

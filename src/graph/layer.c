@@ -138,6 +138,22 @@ bool c2s_layer_is_neural(const struct c2s_layer *l)
     return c2s_op_info(l->op)->family == C2S_FAMILY_NEURAL;
 }
 
+bool c2s_layer_is_akida_neural(const struct c2s_layer *l)
+{
+    return l->op == C2S_OP_CONV2D || l->op == C2S_OP_SEPARABLE_CONV2D || l->op == C2S_OP_DENSE;
+}
+
+enum c2s_function c2s_layer_function(const struct c2s_layer *l)
+{
+    if (l->op == C2S_OP_SOFTMAX)
+        return C2S_FN_SOFTMAX;
+    if (l->op == C2S_OP_ACTIVATION)
+        return l->attr.activation.function;
+    if (l->op == C2S_OP_DENSE)
+        return l->attr.dense.function;
+    return c2s_layer_is_neural(l) ? l->attr.conv.function : C2S_FN_LINEAR;
+}
+
 bool c2s_layer_is_quantized(const struct c2s_layer *l)
 {
     return c2s_layer_is_neural(l) &&
@@ -161,13 +177,16 @@ int c2s_layer_activation_bits(const struct c2s_layer *l)
     return c2s_layer_is_quantized_activation(l) ? l->attr.quantized_relu.bitwidth : 0;
 }
 
-struct c2s_tensor *c2s_layer_main_kernel(const struct c2s_layer *l)
+enum c2s_role c2s_layer_main_role(const struct c2s_layer *l)
 {
     if (l->params[C2S_KERNEL])
-        return l->params[C2S_KERNEL];
-    if (l->params[C2S_POINTWISE_KERNEL])
-        return l->params[C2S_POINTWISE_KERNEL];
-    return l->params[C2S_DEPTHWISE_KERNEL];
+        return C2S_KERNEL;
+    return l->params[C2S_POINTWISE_KERNEL] ? C2S_POINTWISE_KERNEL : C2S_DEPTHWISE_KERNEL;
+}
+
+struct c2s_tensor *c2s_layer_main_kernel(const struct c2s_layer *l)
+{
+    return l->params[c2s_layer_main_role(l)];
 }
 
 int64_t c2s_layer_n_params(const struct c2s_layer *l)

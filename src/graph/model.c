@@ -160,16 +160,6 @@ int c2s_model_n_readers(const struct c2s_model *m, int index, int *reader)
     return n;
 }
 
-bool c2s_model_is_serial(const struct c2s_model *m)
-{
-    if (m->n_inputs != 1 || m->n_outputs != 1)
-        return false;
-    for (int i = 0; i < m->n_layers; i++)
-        if (m->layers[i]->n_inputs > 1 || c2s_model_n_readers(m, i, NULL) > 1)
-            return false;
-    return true;
-}
-
 int c2s_model_first_neural(const struct c2s_model *m)
 {
     for (int i = 0; i < m->n_layers; i++)

@@ -112,7 +112,7 @@ static bool merge(struct c2s_model *m, struct c2s_layer *l, struct c2s_error *er
             return fail_shape(l, b, "inputs of one rank", err);
         for (int i = 0; i < a->rank; i++) {
             if (i == axis)
-                dims[i] += b->dims[i];
+                dims[i] = dims[i] < 0 || b->dims[i] < 0 ? -1 : dims[i] + b->dims[i];
             else if (b->dims[i] != dims[i] && l->op == C2S_OP_ADD &&
                      (b->dims[i] == 1 || dims[i] == 1))
                 dims[i] = b->dims[i] == 1 ? dims[i] : b->dims[i];
@@ -124,65 +124,86 @@ static bool merge(struct c2s_model *m, struct c2s_layer *l, struct c2s_error *er
     return true;
 }
 
+static bool depthwise(struct c2s_layer *l, const struct c2s_layer *in, struct c2s_error *err)
+{
+    if (in->rank == 3 && in->dims[2] > 0) {
+        int64_t filters = in->dims[2] * l->attr.conv.depth_multiplier;
+        if (filters > MAX_LENGTH)
+            return fail_shape(l, in, "fewer channels", err);
+        l->attr.conv.filters = (int)filters;
+    }
+    return windowed(l, in, l->attr.conv.filters, err);
+}
+
+static bool global_average(struct c2s_layer *l, const struct c2s_layer *in, struct c2s_error *err)
+{
+    if (in->rank != 3)
+        return fail_shape(l, in, "height, width, channels", err);
+    const int64_t dims[3] = {1, 1, in->dims[2]};
+    if (l->attr.pool.keepdims)
+        set_shape(l, 3, dims);
+    else
+        set_shape(l, 1, dims + 2);
+    return true;
+}
+
+static bool dense(struct c2s_layer *l, const struct c2s_layer *in, struct c2s_error *err)
+{
+    if (in->rank < 1)
+        return fail_shape(l, in, "a vector", err);
+    set_shape(l, in->rank, in->dims);
+    l->dims[in->rank - 1] = l->attr.dense.units;
+    return true;
+}
+
+/* Zero padding and upsampling: an axis of n becomes n * factor + more. */
+static bool enlarged(struct c2s_layer *l, const struct c2s_layer *in, const int factor[2],
+                     const int64_t more[2], struct c2s_error *err)
+{
+    if (in->rank != 3)
+        return fail_shape(l, in, "height, width, channels", err);
+    set_shape(l, 3, in->dims);
+    for (int i = 0; i < 2; i++)
+        l->dims[i] = in->dims[i] < 0 ? -1 : in->dims[i] * factor[i] + more[i];
+    return true;
+}
+
 static bool infer_layer(struct c2s_model *m, struct c2s_layer *l, struct c2s_error *err)
 {
     if (l->op == C2S_OP_INPUT)
         return true;
     const struct c2s_layer *in = m->layers[l->inputs[0]];
-    int64_t dims[C2S_MAX_RANK];
-    memcpy(dims, in->dims, sizeof dims);
     switch (l->op) {
     case C2S_OP_CONV2D:
     case C2S_OP_SEPARABLE_CONV2D:
         return windowed(l, in, l->attr.conv.filters, err);
     case C2S_OP_DEPTHWISE_CONV2D:
-        if (in->rank == 3 && in->dims[2] > 0) {
-            int64_t filters = in->dims[2] * l->attr.conv.depth_multiplier;
-            if (filters > MAX_LENGTH)
-                return fail_shape(l, in, "fewer channels", err);
-            l->attr.conv.filters = (int)filters;
-        }
-        return windowed(l, in, l->attr.conv.filters, err);
+        return depthwise(l, in, err);
     case C2S_OP_MAX_POOL:
     case C2S_OP_AVERAGE_POOL:
         return windowed(l, in, in->dims[2], err);
     case C2S_OP_GLOBAL_AVERAGE_POOL:
-        if (in->rank != 3)
-            return fail_shape(l, in, "height, width, channels", err);
-        set_shape(l, l->attr.pool.keepdims ? 3 : 1,
-                  l->attr.pool.keepdims ? (int64_t[]){1, 1, in->dims[2]} : &in->dims[2]);
-        return true;
+        return global_average(l, in, err);
     case C2S_OP_DENSE:
-        if (in->rank < 1)
-            return fail_shape(l, in, "a vector", err);
-        dims[in->rank - 1] = l->attr.dense.units;
-        set_shape(l, in->rank, dims);
-        return true;
+        return dense(l, in, err);
     case C2S_OP_FLATTEN:
-        dims[0] = product(in);
-        set_shape(l, 1, dims);
+        set_shape(l, 1, (int64_t[]){product(in)});
         return true;
     case C2S_OP_RESHAPE:
         return reshape(l, in, err);
     case C2S_OP_ZERO_PADDING:
-        if (in->rank != 3)
-            return fail_shape(l, in, "height, width, channels", err);
-        dims[0] += in->dims[0] < 0 ? 0 : l->attr.zero_padding.top + l->attr.zero_padding.bottom;
-        dims[1] += in->dims[1] < 0 ? 0 : l->attr.zero_padding.left + l->attr.zero_padding.right;
-        set_shape(l, 3, dims);
-        return true;
+        return enlarged(
+            l, in, (int[]){1, 1},
+            (int64_t[]){(int64_t)l->attr.zero_padding.top + l->attr.zero_padding.bottom,
+                        (int64_t)l->attr.zero_padding.left + l->attr.zero_padding.right},
+            err);
     case C2S_OP_UPSAMPLING:
-        if (in->rank != 3)
-            return fail_shape(l, in, "height, width, channels", err);
-        for (int i = 0; i < 2; i++)
-            dims[i] = in->dims[i] < 0 ? -1 : in->dims[i] * l->attr.upsampling.size[i];
-        set_shape(l, 3, dims);
-        return true;
+        return enlarged(l, in, l->attr.upsampling.size, (int64_t[]){0, 0}, err);
     case C2S_OP_ADD:
     case C2S_OP_CONCATENATE:
         return merge(m, l, err);
     default:
-        set_shape(l, in->rank, dims);
+        set_shape(l, in->rank, in->dims);
         return true;
     }
 }

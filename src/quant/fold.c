@@ -20,12 +20,6 @@ static enum c2s_role folded_role(const struct c2s_layer *l)
     return l->op == C2S_OP_SEPARABLE_CONV2D ? C2S_POINTWISE_KERNEL : C2S_KERNEL;
 }
 
-static bool has_inlined_activation(const struct c2s_layer *l)
-{
-    return (l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function) !=
-           C2S_FN_LINEAR;
-}
-
 /* Output channels: the last axis, for depthwise kernels KH,KW,C,M the last two. */
 static int64_t count_channels(const struct c2s_layer *l)
 {
@@ -115,13 +109,14 @@ static struct c2s_layer *foldable(const struct c2s_model *m, int index)
 {
     int before = m->layers[index]->op == C2S_OP_BATCH_NORM ? quant_only_input(m, index) : -1;
     struct c2s_layer *l = before >= 0 ? m->layers[before] : NULL;
-    if (!l || !c2s_layer_is_neural(l) || has_inlined_activation(l))
+    if (!l || !c2s_layer_is_neural(l) || c2s_layer_function(l) != C2S_FN_LINEAR)
         return NULL;
     /* One scale for all channels: only cnn2snn 1.8 has this layer, and it does not fold it. */
     return l->op == C2S_OP_DEPTHWISE_CONV2D && c2s_layer_is_quantized(l) ? NULL : l;
 }
 
-bool quant_fold(struct c2s_model *m, bool allow_zero_gamma, int *n, struct c2s_error *err)
+bool c2s_model_fold_batch_norm(struct c2s_model *m, bool allow_zero_gamma, int *n,
+                               struct c2s_error *err)
 {
     int n_folded = 0;
     for (int i = 0; i < m->n_layers; i++) {
@@ -142,9 +137,4 @@ bool quant_fold(struct c2s_model *m, bool allow_zero_gamma, int *n, struct c2s_e
     if (n)
         *n = n_folded;
     return n_folded == 0 || c2s_model_infer_shapes(m, err);
-}
-
-bool c2s_model_fold_batch_norm(struct c2s_model *m, int *n, struct c2s_error *err)
-{
-    return quant_fold(m, false, n, err);
 }

@@ -78,7 +78,7 @@ static bool fold(const struct c2s_model *original, struct c2s_model *m,
     bool is_18 = plan->rule == C2S_RULE_18;
     if ((!is_18 && !check_graph(m, err)) ||
         !c2s_model_swap_batch_norm_and_pool(m, &report->n_swapped, err) ||
-        !quant_fold(m, is_18, &report->n_folded, err))
+        !c2s_model_fold_batch_norm(m, is_18, &report->n_folded, err))
         return false;
     if (report->n_swapped + report->n_folded == 0)
         return true;
@@ -102,9 +102,8 @@ static bool refuse(const struct c2s_layer *l, const char *what, const char *reme
 
 static bool has_quantized_form(const struct c2s_layer *l, struct c2s_error *err)
 {
-    bool is_dense = l->op == C2S_OP_DENSE;
-    const struct c2s_conv_attr *conv = is_dense ? NULL : &l->attr.conv;
-    if ((is_dense ? l->attr.dense.function : conv->function) != C2S_FN_LINEAR)
+    const struct c2s_conv_attr *conv = l->op == C2S_OP_DENSE ? NULL : &l->attr.conv;
+    if (c2s_layer_function(l) != C2S_FN_LINEAR)
         return refuse(l, "an activation of its own",
                       "make the activation a layer behind it in Keras (a ReLU can be quantized)",
                       err);
@@ -171,17 +170,12 @@ static bool takes_activation_bits(const struct c2s_layer *l, enum c2s_rule rule)
     return c2s_layer_is_quantized_activation(l);
 }
 
-static bool takes_weight_bits(const struct c2s_layer *l)
-{
-    return l->op == C2S_OP_CONV2D || l->op == C2S_OP_SEPARABLE_CONV2D || l->op == C2S_OP_DENSE;
-}
-
-/* Bits the plan gives a layer with weights; *index counts such layers from 0. */
-static bool weight_bits(const struct c2s_quantize_plan *plan, const struct c2s_layer *l, int index,
-                        int *bits, struct c2s_error *err)
+/* Bits the plan gives a layer with weights. */
+static bool weight_bits(const struct c2s_quantize_plan *plan, const struct c2s_layer *l,
+                        bool is_first, int *bits, struct c2s_error *err)
 {
     *bits = plan->weight_quantization;
-    if (index > 0 || plan->input_weight_quantization == -1)
+    if (!is_first || plan->input_weight_quantization == -1)
         return true;
     *bits = plan->input_weight_quantization;
     if (*bits == 0 && plan->weight_quantization > 0 && c2s_layer_is_quantized(l))
@@ -201,14 +195,14 @@ static bool quantize_layers(struct c2s_model *m, const struct c2s_quantize_plan 
     int n_neural = 0;
     for (int i = 0; i < m->n_layers; i++) {
         struct c2s_layer *l = m->layers[i];
-        bool is_neural = takes_weight_bits(l), is_first = is_neural && n_neural++ == 0;
+        bool is_neural = c2s_layer_is_akida_neural(l), is_first = is_neural && n_neural++ == 0;
         if (!c2s_progress_report(progress, "quantizing", i, m->n_layers))
             return c2s_fail(err, C2S_CANCELLED, "quantization was cancelled; nothing has changed");
         if (plan->layers && !c2s_glob_match(plan->layers, l->name))
             continue;
         int old_weight_bits = c2s_layer_weight_bits(l), bits = 0;
         int old_activation_bits = c2s_layer_activation_bits(l);
-        if (is_neural && !weight_bits(plan, l, is_first ? 0 : 1, &bits, err))
+        if (is_neural && !weight_bits(plan, l, is_first, &bits, err))
             return false;
         if (takes_activation_bits(l, plan->rule))
             bits = plan->activ_quantization;

@@ -12,11 +12,6 @@ int quant_only_input(const struct c2s_model *m, int index);
 bool quant_is_last_axis(const struct c2s_model *m, const struct c2s_layer *bn,
                         struct c2s_error *err) C2S_MUST_CHECK;
 
-/* c2s_model_fold_batch_norm; allow_zero_gamma makes a channel with gamma 0 constant (cnn2snn 1.8)
- * instead of failing with UNSUPPORTED (2.2). */
-bool quant_fold(struct c2s_model *m, bool allow_zero_gamma, int *n,
-                struct c2s_error *err) C2S_MUST_CHECK;
-
 /* Largest difference of the outputs of two models that should compute the same but for rounding,
  * over the largest output, on a random batch of fixed seed. Quantization is left out of both, and
  * so are saturating output activations. NAN when no engine can run the models or their input size

@@ -16,13 +16,6 @@ static bool same_tensor(const struct c2s_tensor *a, const struct c2s_tensor *b)
            memcmp(a->data, b->data, c2s_tensor_bytes(a)) == 0;
 }
 
-static enum c2s_role main_role(const struct c2s_layer *l)
-{
-    if (l->params[C2S_KERNEL])
-        return C2S_KERNEL;
-    return l->params[C2S_POINTWISE_KERNEL] ? C2S_POINTWISE_KERNEL : C2S_DEPTHWISE_KERNEL;
-}
-
 static double largest_change(const struct c2s_tensor *a, const struct c2s_tensor *b)
 {
     double largest = 0;
@@ -43,7 +36,7 @@ static bool compare_kernels(struct c2s_layer_difference *d, struct c2s_error *er
 {
     struct c2s_tensor *a = NULL, *b = NULL;
     struct c2s_error inner = {0};
-    enum c2s_role role = main_role(d->first);
+    enum c2s_role role = c2s_layer_main_role(d->first);
     if (!d->first->params[role] || !d->second->params[role])
         return true;
     if (c2s_layer_effective_kernel(d->first, role, &a, &inner) &&

@@ -59,9 +59,7 @@ static bool weight_histogram(const struct c2s_layer *l, int n_bins, struct c2s_l
                              struct c2s_error *err)
 {
     struct c2s_tensor *kernel = c2s_layer_main_kernel(l), *used = NULL;
-    enum c2s_role role = kernel == l->params[C2S_KERNEL]             ? C2S_KERNEL
-                         : kernel == l->params[C2S_POINTWISE_KERNEL] ? C2S_POINTWISE_KERNEL
-                                                                     : C2S_DEPTHWISE_KERNEL;
+    enum c2s_role role = c2s_layer_main_role(l);
     const struct c2s_quantizer_spec *spec =
         role == C2S_DEPTHWISE_KERNEL ? &l->quantizer_dw : &l->quantizer;
     if (!kernel)
@@ -150,7 +148,7 @@ static void count_clipped(struct survey *v)
     v->n += n;
 }
 
-/* First pass (histogram NULL): range and sums. Second pass: bins. */
+/* First pass: range and sums, from which the edges follow. Second pass: bins. */
 static bool pass(struct c2s_session *s, struct survey *v, struct c2s_layer_histogram *out,
                  bool is_second, struct c2s_error *err)
 {

@@ -19,17 +19,6 @@ struct evaluation {
     int32_t *predictions; /* or NULL */
 };
 
-static enum c2s_function function_of(const struct c2s_layer *l)
-{
-    if (l->op == C2S_OP_SOFTMAX)
-        return C2S_FN_SOFTMAX;
-    if (l->op == C2S_OP_ACTIVATION)
-        return l->attr.activation.function;
-    if (l->op == C2S_OP_DENSE)
-        return l->attr.dense.function;
-    return c2s_layer_is_neural(l) ? l->attr.conv.function : C2S_FN_LINEAR;
-}
-
 static enum ending ending_of(const struct c2s_model *m)
 {
     const struct c2s_layer *l = m->layers[m->outputs[0]];
@@ -37,7 +26,7 @@ static enum ending ending_of(const struct c2s_model *m)
          l->n_inputs == 1 && (family == C2S_FAMILY_SHAPE || family == C2S_FAMILY_TRAINING);
          family = c2s_op_info(l->op)->family)
         l = m->layers[l->inputs[0]];
-    switch (function_of(l)) {
+    switch (c2s_layer_function(l)) {
     case C2S_FN_SOFTMAX:
         return ENDS_SOFTMAX;
     case C2S_FN_SIGMOID:

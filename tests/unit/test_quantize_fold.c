@@ -87,7 +87,7 @@ static void folded_numbers_are_those_of_the_formula(void **state)
     memcpy(bn->params[C2S_MOVING_MEAN]->data, (float[]){1, 2}, 8);
     memcpy(bn->params[C2S_MOVING_VARIANCE]->data, (float[]){16, 0.25f}, 8);
     int n = 0;
-    assert_ok(c2s_model_fold_batch_norm(m, &n, &err), &err);
+    assert_ok(c2s_model_fold_batch_norm(m, false, &n, &err), &err);
     assert_int_equal(n, 1);
     dense = series_layer(m, "dense");
     /* k = 4/4, -1/0.5: all exact. */

@@ -13,6 +13,10 @@ enum c2s_akida_type {
     C2S_AKIDA_FULLY_CONNECTED,
     C2S_AKIDA_TYPE_COUNT
 };
+/* Whose conversion: cnn2snn 2.2 folds BatchNormalization into the weights and stops scale factors
+ * at 1000; 1.8 puts it into thresholds and steps and has no limit. */
+enum c2s_rule_of_conversion { C2S_CONVERT_22, C2S_CONVERT_18 };
+
 enum c2s_akida_pool { C2S_AKIDA_NO_POOL, C2S_AKIDA_MAX_POOL, C2S_AKIDA_AVERAGE_POOL };
 
 /* Names as in akida >= 2.1.4's public API. Layouts of tensors as that API takes them:
@@ -42,12 +46,8 @@ struct c2s_akida_net {
     char *name;
     struct c2s_akida_layer *layers; /* owned */
     int n_layers;
-    double input_scale, input_shift;
-    enum c2s_rule_of_conversion {
-        C2S_CONVERT_22,
-        C2S_CONVERT_18
-    } rule; /* 22 caps scale factors at
-               1000 */
+    double input_scale, input_shift; /* akida_x = scale * keras_x + shift */
+    enum c2s_rule_of_conversion rule;
 };
 
 struct c2s_convert_options {
@@ -97,7 +97,6 @@ bool c2s_akida_image_write(const struct c2s_akida_net *net, const char *path, bo
 bool c2s_akida_image_read(const char *path, struct c2s_akida_net **out,
                           struct c2s_error *err) C2S_MUST_CHECK;
 
-const char *c2s_akida_type_name(enum c2s_akida_type type);       /* "InputConvolutional" */
-const char *c2s_akida_type_short_name(enum c2s_akida_type type); /* "InputConv." */
+const char *c2s_akida_type_name(enum c2s_akida_type type); /* "InputConvolutional" */
 
 #endif

@@ -14,24 +14,25 @@
 #define C2S_MUST_CHECK
 #endif
 
+/* X(code, its name in lower case, as JSON output has it) */
 #define C2S_CODES(X)                                                                               \
-    X(OK, "success")                                                                               \
-    X(NOMEM, "out of memory")                                                                      \
-    X(IO, "cannot read or write file")                                                             \
-    X(FORMAT, "file is not in the expected format")                                                \
-    X(SHAPE, "tensor shapes do not agree")                                                         \
-    X(RANGE, "value out of range")                                                                 \
-    X(UNSUPPORTED, "not supported by this engine or target")                                       \
-    X(STATE, "not possible in this state")                                                         \
-    X(STORE, "workspace database failure")                                                         \
-    X(EXISTS, "file exists already")                                                               \
-    X(NOT_FOUND, "no such thing")                                                                  \
-    X(USAGE, "wrong use of a command")                                                             \
-    X(GATE, "a required condition is not met")                                                     \
-    X(CANCELLED, "cancelled by user")
+    X(OK, "ok")                                                                                    \
+    X(NOMEM, "nomem")             /* out of memory */                                              \
+    X(IO, "io")                   /* cannot read or write a file */                                \
+    X(FORMAT, "format")           /* a file is not in the expected format */                       \
+    X(SHAPE, "shape")             /* shapes of tensors do not agree */                             \
+    X(RANGE, "range")             /* a value is out of range */                                    \
+    X(UNSUPPORTED, "unsupported") /* not possible with this engine or target */                    \
+    X(STATE, "state")             /* not possible now: something has to come first */              \
+    X(STORE, "store")             /* the workspace database failed */                              \
+    X(EXISTS, "exists")           /* it is there already */                                        \
+    X(NOT_FOUND, "not_found")     /* nothing has that name */                                      \
+    X(USAGE, "usage")             /* a command was used wrongly */                                 \
+    X(GATE, "gate")               /* a condition that was asked for is not met */                  \
+    X(CANCELLED, "cancelled")     /* by the user */
 
 enum c2s_code {
-#define X(id, text) C2S_##id,
+#define X(id, name) C2S_##id,
     C2S_CODES(X)
 #undef X
         C2S_CODE_COUNT
@@ -51,11 +52,8 @@ bool c2s_fail(struct c2s_error *err, enum c2s_code code, const char *fmt, ...) C
 /* Adds outer context in front of `where`, keeps code and text. Always returns false. */
 bool c2s_fail_at(struct c2s_error *err, const char *fmt, ...) C2S_PRINTF(2, 3);
 
-/* Shorthand for c2s_fail(err, C2S_NOMEM, "out of memory"). Always returns false. */
+/* c2s_fail with NOMEM and its sentence. Always returns false. */
 bool c2s_fail_nomem(struct c2s_error *err);
-
-/* The text of a code from the list above, borrowed, never NULL. */
-const char *c2s_code_text(enum c2s_code code);
 
 /* The code's name in lower case, for JSON: "format", "range"; borrowed, never NULL. */
 const char *c2s_code_name(enum c2s_code code);

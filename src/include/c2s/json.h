@@ -54,7 +54,6 @@ struct c2s_json *c2s_json_new_null(void);
 /* Take value (NULL value = failure NOMEM passed on). */
 bool c2s_json_set(struct c2s_json *object, const char *key, struct c2s_json *value);
 bool c2s_json_append(struct c2s_json *array, struct c2s_json *value);
-bool c2s_json_delete(struct c2s_json *object, const char *key);
 
 /* New text on one line (free with c2s_json_text_free); NULL on NOMEM. Reals get so many significant
  * digits: 17 keep every bit, 15 are what people and tables want (0.918, not 0.91800000000000004).

@@ -135,6 +135,12 @@ void c2s_layer_set_param(struct c2s_layer *l, enum c2s_role role, struct c2s_ten
 bool c2s_layer_set_text(char **field, const char *text, struct c2s_error *err) C2S_MUST_CHECK;
 
 bool c2s_layer_is_neural(const struct c2s_layer *l);
+/* CONV2D, SEPARABLE_CONV2D or DENSE: what quantize gives integer weights and an Akida layer starts
+ * with. */
+bool c2s_layer_is_akida_neural(const struct c2s_layer *l);
+/* The function that an ACTIVATION or SOFTMAX layer applies, or that a neural layer applies to its
+ * own sums; LINEAR for every other op. */
+enum c2s_function c2s_layer_function(const struct c2s_layer *l);
 /* A neural layer whose weights are quantized (any kernel has a quantizer). */
 bool c2s_layer_is_quantized(const struct c2s_layer *l);
 /* DISCRETE_RELU or QUANTIZED_RELU. */
@@ -142,7 +148,9 @@ bool c2s_layer_is_quantized_activation(const struct c2s_layer *l);
 /* Bits of weights, or of a quantized activation; 0 = float or none. */
 int c2s_layer_weight_bits(const struct c2s_layer *l);
 int c2s_layer_activation_bits(const struct c2s_layer *l);
-/* KERNEL, else POINTWISE_KERNEL, else DEPTHWISE_KERNEL, else NULL; borrowed. */
+/* The role whose last axis are the output channels: KERNEL or POINTWISE_KERNEL, whichever the layer
+ * has, else DEPTHWISE_KERNEL; and the parameter of that role, borrowed, NULL = none. */
+enum c2s_role c2s_layer_main_role(const struct c2s_layer *l);
 struct c2s_tensor *c2s_layer_main_kernel(const struct c2s_layer *l);
 int64_t c2s_layer_n_params(const struct c2s_layer *l); /* elements over all parameters */
 

@@ -39,10 +39,6 @@ bool c2s_model_add_note(struct c2s_model *m, struct c2s_error *err, const char *
 /* Removes a layer that has exactly one input: its readers read that input instead, indices behind
  * it move down by one. Fails: STATE if it has another number of inputs. */
 bool c2s_model_remove(struct c2s_model *m, int index, struct c2s_error *err) C2S_MUST_CHECK;
-/* Inserts l (taken) as the only reader of layer `after`: its former readers (and outputs) read l.
- * l lands at index after + 1; indices behind it move up by one. */
-bool c2s_model_insert_after(struct c2s_model *m, int after, struct c2s_layer *l,
-                            struct c2s_error *err) C2S_MUST_CHECK;
 /* Swaps layer `index` with its only input, which must have no other reader (x -> a -> b becomes
  * x -> b -> a). Shapes are stale until inferred again. */
 bool c2s_model_swap_with_input(struct c2s_model *m, int index,
@@ -52,8 +48,6 @@ bool c2s_model_swap_with_input(struct c2s_model *m, int index,
 int c2s_model_find(const struct c2s_model *m, const char *name);
 /* How many layers read `index` (outputs do not count); the first one in *reader unless NULL. */
 int c2s_model_n_readers(const struct c2s_model *m, int index, int *reader);
-/* True when every layer has at most one input and one reader, one input and one output. */
-bool c2s_model_is_serial(const struct c2s_model *m);
 /* Index of the first neural layer in order, or -1. */
 int c2s_model_first_neural(const struct c2s_model *m);
 int64_t c2s_model_n_params(const struct c2s_model *m);

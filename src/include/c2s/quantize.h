@@ -55,9 +55,11 @@ bool c2s_quantize(const struct c2s_model *m, const struct c2s_quantize_plan *pla
  *   k = gamma / sqrt(moving_variance + epsilon); kernel * k (the pointwise kernel when separable);
  *   bias = beta + (bias - moving_mean) * k
  * A layer that others read too, or with an activation of its own, keeps its normalization. Fails:
- * UNSUPPORTED (gamma 0, axis, quantizer that is not per axis), SHAPE. */
+ * UNSUPPORTED (gamma 0 unless allowed, axis, quantizer that is not per axis), SHAPE. Where gamma 0
+ * is allowed (cnn2snn 1.8) it makes its channel constant. */
 bool c2s_model_swap_batch_norm_and_pool(struct c2s_model *m, int *n,
                                         struct c2s_error *err) C2S_MUST_CHECK;
-bool c2s_model_fold_batch_norm(struct c2s_model *m, int *n, struct c2s_error *err) C2S_MUST_CHECK;
+bool c2s_model_fold_batch_norm(struct c2s_model *m, bool allow_zero_gamma, int *n,
+                               struct c2s_error *err) C2S_MUST_CHECK;
 
 #endif
