@@ -7,18 +7,23 @@
 
 /* Reads a full model (.h5 of TF 2.4, TF 2.10, Keras 3, cnn2snn 1.8 or 2.2). *out is new, shapes
  * inferred; the load report is in its notes. Layers that are not known are kept as UNKNOWN and
- * never fail the load. Fails: IO (missing, unreadable), FORMAT (not HDF5: says what it is; no
- * model_config; truncated; hostile), SHAPE (a tensor does not fit its layer), NOMEM. */
+ * never fail the load; so are known ones that cannot be computed as the file means them
+ * (channels_first, ...), and a note says why. A layer used twice appears twice, as "x" and "x@2",
+ * with shared tensors. n_tensors_expected counts the tensors in the file. Fails: IO (missing,
+ * unreadable), FORMAT (not HDF5: says what it is; no model_config; truncated; hostile), SHAPE (a
+ * tensor does not fit its layer), NOMEM. */
 bool c2s_keras_read(const char *path, struct c2s_model **out, struct c2s_error *err) C2S_MUST_CHECK;
 
 struct c2s_keras_write_options {
-    enum c2s_dialect dialect; /* CNN2SNN_18 or CNN2SNN_22 for quantized models; KERAS for float */
+    enum c2s_dialect dialect; /* CNN2SNN_18 or CNN2SNN_22 for quantized models; KERAS for float
+                                 (which the other two write as well) */
     bool overwrite;
 };
 
 /* Writes a file that cnn2snn.load_quantized_model opens in that release with the same predictions
- * and conversion. Atomic. Fails: EXISTS, RANGE (NaN/Inf: names the layer), UNSUPPORTED (the dialect
- * cannot say it: names the layer), IO, NOMEM. */
+ * and conversion (checked by tests/toolkit). An activation or quantizer that the release lacks is
+ * said by one with the same numbers where there is one. Atomic. Fails: EXISTS, RANGE (NaN/Inf:
+ * names the layer), UNSUPPORTED (the dialect cannot say it: names the layer), IO, NOMEM. */
 bool c2s_keras_write(const struct c2s_model *m, const char *path,
                      const struct c2s_keras_write_options *options,
                      struct c2s_error *err) C2S_MUST_CHECK;
