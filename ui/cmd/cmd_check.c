@@ -16,7 +16,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     for (int i = 0; name && levels[i]; i++)
         if (strcmp(levels[i], name) == 0)
             level = (enum c2s_level)i;
-    if (!common_version(ctx, a, "VERSION", &v, err) || !common_check(v, level, &findings, err))
+    if (!common_version(ctx, a, "VERSION", &v, err) || !common_check(ctx, v, level, &findings, err))
         return false;
     ctx->gate_failed = findings.n_errors > 0;
     bool ok = cmd_show(ctx, view_findings(v, &findings, level), err);

@@ -10,7 +10,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     const struct c2s_version *v;
     struct c2s_findings findings;
     if (!common_version(ctx, a, "VERSION", &v, err) ||
-        !common_check(v, C2S_LEVEL_AKD1000, &findings, err))
+        !common_check(ctx, v, C2S_LEVEL_AKD1000, &findings, err))
         return false;
     size_t n = (size_t)v->model->n_layers + 1;
     int *index = calloc(n, sizeof *index);

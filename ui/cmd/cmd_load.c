@@ -13,7 +13,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (!c2s_session_load(ctx->session, cmd_text(a, "FILE"), &id, &is_new, err))
         return false;
     const struct c2s_version *v = c2s_session_current(ctx->session);
-    if (!common_check(v, C2S_LEVEL_AKD1000, &findings, err))
+    if (!common_check(ctx, v, C2S_LEVEL_AKD1000, &findings, err))
         return false;
     bool ok = cmd_show(
         ctx, view_load(v, is_new, &findings, c2s_session_data_record(ctx->session) != NULL), err);

@@ -11,11 +11,16 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
     return c2s_session_version(ctx->session, cmd_text(a, name), out, err);
 }
 
-bool common_check(const struct c2s_version *v, enum c2s_level level, struct c2s_findings *out,
-                  struct c2s_error *err)
+bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_level level,
+                  struct c2s_findings *out, struct c2s_error *err)
 {
+    const struct c2s_dataset_record *data = c2s_session_data_record(ctx->session);
     struct c2s_check_options options = {.level = level,
                                         .input_is_integers = c2s_session_takes_integers(v->model)};
+    if (data) {
+        options.input_scale = data->scale;
+        options.input_shift = data->shift;
+    }
     *out = (struct c2s_findings){0};
     return c2s_check(v->model, &options, out, err);
 }

@@ -7,9 +7,10 @@
 /* The version named by the argument, or the current one when it was not given. */
 bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *name,
                     const struct c2s_version **out, struct c2s_error *err) C2S_MUST_CHECK;
-/* Findings of a model up to a level; end with c2s_findings_finish. */
-bool common_check(const struct c2s_version *v, enum c2s_level level, struct c2s_findings *out,
-                  struct c2s_error *err) C2S_MUST_CHECK;
+/* Findings of a model up to a level, for the scaling of the data in use; end with
+ * c2s_findings_finish. */
+bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_level level,
+                  struct c2s_findings *out, struct c2s_error *err) C2S_MUST_CHECK;
 /* A sheet of one line. */
 bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...)
     C2S_PRINTF(3, 4) C2S_MUST_CHECK;
