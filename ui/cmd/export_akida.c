@@ -107,7 +107,8 @@ static bool own_python(const char *scripts, char out[PATH_MAX])
     return n > 0 && n < PATH_MAX;
 }
 
-/* The Python that has akida: $C2S_AKIDA_PYTHON, or what setup-akida made here or beside it. */
+/* The Python that has akida: $C2S_AKIDA_PYTHON, or what setup-akida made. Never one of the current
+ * folder: whoever gave that folder to the user would decide what runs. */
 static bool find_python(const char *scripts, char out[PATH_MAX])
 {
     const char *given = getenv("C2S_AKIDA_PYTHON");
@@ -115,8 +116,7 @@ static bool find_python(const char *scripts, char out[PATH_MAX])
         snprintf(out, PATH_MAX, "%s", given);
         return true;
     }
-    snprintf(out, PATH_MAX, "./.venv-akida/bin/python");
-    return access(out, X_OK) == 0 || (own_python(scripts, out) && access(out, X_OK) == 0);
+    return own_python(scripts, out) && access(out, X_OK) == 0;
 }
 
 static bool fail_without_akida(const char *scripts, const char *image,
