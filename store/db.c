@@ -1,12 +1,12 @@
 /* The only file that knows SQLite's interface. */
 #include "db.h"
+#include "place.h"
 
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUSY_SECONDS 5
@@ -76,23 +76,6 @@ static bool fail(const struct db *db, int extended, struct c2s_error *err)
     }
 }
 
-/* "file:PATH?immutable=1": SQLite then needs no lock and no second file beside it. New. */
-static char *immutable_uri(const char *path)
-{
-    char *uri = malloc(3 * strlen(path) + 32), *out = uri;
-    if (!uri)
-        return NULL;
-    out += sprintf(out, "file:");
-    for (; *path; path++) {
-        if (strchr("%?#", *path))
-            out += sprintf(out, "%%%02X", (unsigned)(unsigned char)*path);
-        else
-            *out++ = *path;
-    }
-    strcpy(out, "?immutable=1");
-    return uri;
-}
-
 static int open_raw(struct db *db, const char *name, int flags)
 {
     sqlite3_close(db->raw);
@@ -110,51 +93,13 @@ static int open_raw(struct db *db, const char *name, int flags)
                         NULL, NULL, NULL);
 }
 
-/* Versions may stand in a log beside the file, which a view of the file alone would not see. */
-static bool has_log(const struct db *db)
-{
-    char *path = NULL;
-    struct stat info;
-    bool found =
-        asprintf(&path, "%s-wal", db->path) >= 0 && stat(path, &info) == 0 && info.st_size > 0;
-    free(path);
-    return found;
-}
-
-static bool may_write_beside(const struct db *db, const char *suffix)
-{
-    char *path = NULL;
-    bool ok = asprintf(&path, "%s%s", db->path, suffix) >= 0 &&
-              (euidaccess(path, F_OK) != 0 || euidaccess(path, W_OK) == 0);
-    free(path);
-    return ok;
-}
-
-static bool may_write_folder(const struct db *db)
-{
-    const char *slash = strrchr(db->path, '/');
-    char *folder =
-        slash ? strndup(db->path, slash == db->path ? 1 : (size_t)(slash - db->path)) : strdup(".");
-    bool ok = folder && euidaccess(folder, W_OK | X_OK) == 0;
-    free(folder);
-    return ok;
-}
-
-/* SQLite writes the file, and makes a log and its index beside it. */
-static bool may_write(const struct db *db)
-{
-    return strcmp(db->path, ":memory:") == 0 ||
-           (may_write_folder(db) && may_write_beside(db, "") && may_write_beside(db, "-wal") &&
-            may_write_beside(db, "-shm"));
-}
-
 /* Without a log the file is all there is, and reading it as immutable leaves no files behind that
  * would be in its owner's way. */
 static int open_for_reading(struct db *db)
 {
-    if (has_log(db))
+    if (place_has_log(db->path))
         return open_raw(db, db->path, SQLITE_OPEN_READONLY);
-    char *uri = immutable_uri(db->path);
+    char *uri = place_immutable_uri(db->path);
     int status = uri ? open_raw(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) : SQLITE_NOMEM;
     free(uri);
     return status;
@@ -162,7 +107,7 @@ static int open_for_reading(struct db *db)
 
 static int open_somehow(struct db *db)
 {
-    if (may_write(db) || euidaccess(db->path, R_OK) != 0)
+    if (place_may_be_written(db->path) || euidaccess(db->path, R_OK) != 0)
         return open_raw(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     return open_for_reading(db);
 }
@@ -362,6 +307,12 @@ double column_real(const struct statement *s, int column)
 const char *column_text(const struct statement *s, int column)
 {
     return (const char *)sqlite3_column_text(s->raw, column);
+}
+
+const char *column_text_or_empty(const struct statement *s, int column)
+{
+    const char *text = column_text(s, column);
+    return text ? text : "";
 }
 
 const void *column_blob(const struct statement *s, int column, size_t *n_bytes)

@@ -1,4 +1,5 @@
 /* Looks at a file before SQLite may touch it, so that nobody else's file is ever changed. */
+#include "place.h"
 #include "private.h"
 
 #include <errno.h>
@@ -36,8 +37,8 @@ static bool fail_foreign(const char *path, const unsigned char *head, size_t n,
 /* A program that died while it created the workspace leaves a journal; SQLite tidies up itself. */
 static bool has_rollback_journal(const char *path)
 {
-    char *journal = NULL;
-    bool found = asprintf(&journal, "%s-journal", path) >= 0 && access(journal, F_OK) == 0;
+    char *journal = place_beside(path, "-journal");
+    bool found = journal && access(journal, F_OK) == 0;
     free(journal);
     return found;
 }
@@ -58,8 +59,7 @@ static bool read_head(const char *path, unsigned char *head, size_t *n, struct c
 /* The file is not there: says why it cannot be made, if that is so. */
 static bool check_folder(const char *path, struct c2s_error *err)
 {
-    const char *slash = strrchr(path, '/');
-    char *folder = !slash ? strdup(".") : strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    char *folder = place_folder(path);
     if (!folder)
         return c2s_fail_nomem(err);
     bool ok = euidaccess(folder, W_OK | X_OK) == 0 ||

@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_of(const struct statement *q, int column)
-{
-    const char *text = column_text(q, column);
-    return text ? text : "";
-}
-
 static bool put_row(struct db *db, const struct c2s_measure *m, struct c2s_error *err)
 {
     struct statement q = db_prepare(db, "INSERT OR REPLACE INTO measure(version, dataset,"
@@ -65,9 +59,9 @@ static void measure_from_row(const struct statement *q, struct c2s_measure *m)
                     .seconds = column_real(q, 7)},
         .taken = column_integer(q, 8),
     };
-    snprintf(m->dataset, sizeof m->dataset, "%s", text_of(q, 1));
-    snprintf(m->dataset_name, sizeof m->dataset_name, "%s", text_of(q, 2));
-    snprintf(m->engine, sizeof m->engine, "%s", text_of(q, 3));
+    snprintf(m->dataset, sizeof m->dataset, "%s", column_text_or_empty(q, 1));
+    snprintf(m->dataset_name, sizeof m->dataset_name, "%s", column_text_or_empty(q, 2));
+    snprintf(m->engine, sizeof m->engine, "%s", column_text_or_empty(q, 3));
 }
 
 /* Predictions are a cache: absent or of another length than n means none. */
@@ -193,16 +187,16 @@ bool store_dataset(struct c2s_journal *j, void (*fn)(void *, const struct c2s_da
     if (!statement_row(&q, found, err) || !*found)
         return err->code == C2S_OK;
     struct c2s_dataset_record d = {
-        .name = text_of(&q, 1),
-        .path = text_of(&q, 2),
-        .split = text_of(&q, 3),
+        .name = column_text_or_empty(&q, 1),
+        .path = column_text_or_empty(&q, 2),
+        .split = column_text_or_empty(&q, 3),
         .scale = column_real(&q, 4),
         .shift = column_real(&q, 5),
         .limit = column_integer(&q, 6),
         .seed = (uint64_t)column_integer(&q, 7),
         .labels = column_text(&q, 8),
     };
-    snprintf(d.hash, sizeof d.hash, "%s", text_of(&q, 0));
+    snprintf(d.hash, sizeof d.hash, "%s", column_text_or_empty(&q, 0));
     fn(arg, &d);
     statement_finish(&q);
     return true;
@@ -254,7 +248,7 @@ bool store_each_tag(struct c2s_journal *j, bool (*fn)(void *, const char *tag, i
     while (statement_row(&q, &has_row, err)) {
         if (!has_row)
             return true;
-        if (!fn(arg, text_of(&q, 0), column_integer(&q, 1))) {
+        if (!fn(arg, column_text_or_empty(&q, 0), column_integer(&q, 1))) {
             statement_finish(&q);
             return true;
         }

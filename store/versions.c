@@ -137,32 +137,21 @@ bool store_append(struct c2s_journal *j, const struct c2s_version *v, int64_t *i
 #define INFO_COLUMNS                                                                               \
     "id, coalesce(parent, 0), step, name, tool, note, created, source, source_hash, model"
 
-static void copy_hash(char out[C2S_HASH_LENGTH + 1], const char *text)
-{
-    snprintf(out, C2S_HASH_LENGTH + 1, "%s", text ? text : "");
-}
-
-static const char *text_of(const struct statement *q, int column)
-{
-    const char *text = column_text(q, column);
-    return text ? text : "";
-}
-
 /* Strings are borrowed until the statement's next row. */
 static struct c2s_version_info info_from_row(const struct statement *q)
 {
     struct c2s_version_info info = {
         .id = column_integer(q, 0),
         .parent = column_integer(q, 1),
-        .step = text_of(q, 2),
-        .name = text_of(q, 3),
-        .tool = text_of(q, 4),
-        .note = text_of(q, 5),
+        .step = column_text_or_empty(q, 2),
+        .name = column_text_or_empty(q, 3),
+        .tool = column_text_or_empty(q, 4),
+        .note = column_text_or_empty(q, 5),
         .created = column_integer(q, 6),
-        .source = text_of(q, 7),
+        .source = column_text_or_empty(q, 7),
     };
-    copy_hash(info.source_hash, column_text(q, 8));
-    copy_hash(info.model_hash, column_text(q, 9));
+    snprintf(info.source_hash, sizeof info.source_hash, "%s", column_text_or_empty(q, 8));
+    snprintf(info.model_hash, sizeof info.model_hash, "%s", column_text_or_empty(q, 9));
     return info;
 }
 
@@ -187,7 +176,7 @@ static bool read_version(struct store *s, int64_t id, struct c2s_version **out,
                         (long long)id);
     struct c2s_version_info info = info_from_row(&q);
     struct c2s_model *model = NULL;
-    bool ok = c2s_model_from_description(text_of(&q, 10), find_tensor, s, &model, err);
+    bool ok = c2s_model_from_description(column_text_or_empty(&q, 10), find_tensor, s, &model, err);
     *out = ok ? c2s_version_create(&info, model, err) : NULL;
     statement_finish(&q);
     if (*out)
@@ -256,7 +245,7 @@ static bool may_remove(struct db *db, int64_t id, const int64_t *ids, int n, str
         return false;
     if (has_row)
         c2s_fail(err, C2S_STATE, "v%lld has the tag '%s'; remove the tag first", (long long)id,
-                 text_of(&q, 0));
+                 column_text_or_empty(&q, 0));
     statement_finish(&q);
     if (has_row)
         return false;

@@ -108,10 +108,10 @@ static bool add_block(struct job *j, const struct akida_block *b, struct c2s_err
     describe(j, b, l);
     if (!akida_neural_init(&n, j->m, b, rule, err))
         return false;
+    const struct akida_threshold_inputs from = {j->m, b, &n, j->scaling, rule};
     j->net->n_layers++;
     bool ok = set_text(&l->name, j->m->layers[b->neural]->name, "", err) &&
-              akida_thresholds(j->m, b, &n, &j->scaling, rule, l, &negate, err) &&
-              akida_weights(&n, negate, l, err);
+              akida_thresholds(&from, l, &negate, err) && akida_weights(&n, negate, l, err);
     if (ok && b->activation >= 0) {
         float step, threshold;
         c2s_layer_activation_step(j->m->layers[b->activation], &step, &threshold);

@@ -4,6 +4,8 @@
 
 #include <c2s/akida.h>
 
+#include "graph/batch_norm.h"
+
 /* The Keras layers of one Akida layer, as indices into model->layers; -1 = none. */
 struct akida_block {
     int first, last; /* all of them, what is in front (Flatten, Reshape, ...) included */
@@ -37,27 +39,26 @@ bool akida_neural_init(struct akida_neural *n, const struct c2s_model *m,
                        struct c2s_error *err) C2S_MUST_CHECK;
 void akida_neural_finish(struct akida_neural *n); /* accepts a zeroed one */
 
-/* Fills out->weights and weights_pw in Akida's layouts; out->type, input_dims and filters are set
- * already. Negates the filters for which negate (or NULL) is true. */
+/* Fills out->weights and weights_pw (new) in Akida's layouts; out->type, input_dims and filters are
+ * set already. Negates the filters for which negate (or NULL) is true. */
 bool akida_weights(const struct akida_neural *n, const bool *negate, struct c2s_akida_layer *out,
                    struct c2s_error *err) C2S_MUST_CHECK;
 
-/* Standard deviation, gamma, beta and mean of a BatchNormalization as arrays; identity values for
- * what it leaves out. */
-struct akida_batch_norm {
-    float *sigma, *gamma, *beta, *mean; /* [channels]; one allocation, sigma owns it */
-};
-bool akida_batch_norm_init(struct akida_batch_norm *b, const struct c2s_layer *l, int channels,
-                           struct c2s_error *err) C2S_MUST_CHECK;
-void akida_batch_norm_finish(struct akida_batch_norm *b);
-
-/* Fills out->threshold and act_step; *negate is new ([filters], c2s_free). */
 struct akida_scaling {
-    double scale, shift; /* of the layer's input */
+    double scale, shift; /* akida_x = scale * keras_x + shift */
 };
-bool akida_thresholds(const struct c2s_model *m, const struct akida_block *b,
-                      const struct akida_neural *n, const struct akida_scaling *input,
-                      enum c2s_rule_of_conversion rule, struct c2s_akida_layer *out, bool **negate,
-                      struct c2s_error *err) C2S_MUST_CHECK;
+/* What thresholds and steps follow from. All borrowed. */
+struct akida_threshold_inputs {
+    const struct c2s_model *m;
+    const struct akida_block *block;
+    const struct akida_neural *neural;
+    struct akida_scaling input; /* of the layer's input */
+    enum c2s_rule_of_conversion rule;
+};
+/* Fills out->threshold and act_step; *negate is new ([filters], c2s_free, also after a failure):
+ * the filters whose step would be negative, so that their weights must change sign. Fails: SHAPE,
+ * RANGE (beyond int32, not finite), NOMEM. Source: cnn2snn 1.8.13 and 2.2.6 weights_ops.py. */
+bool akida_thresholds(const struct akida_threshold_inputs *from, struct c2s_akida_layer *out,
+                      bool **negate, struct c2s_error *err) C2S_MUST_CHECK;
 
 #endif

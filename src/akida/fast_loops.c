@@ -50,14 +50,9 @@ static bool sum_pool(const struct c2s_akida_layer *l, const int32_t *x, int64_t 
         int64_t sums[CHUNK] = {0};
         for (int64_t i = 0; i < n_pixels; i++)
             add(sums, x + i * l->filters + first, n);
-        for (int i = 0; i < n; i++) {
-            y[first + i] = (int32_t)sums[i];
-            if (y[first + i] != sums[i])
-                return c2s_fail(err, C2S_RANGE,
-                                "layer '%s' has a potential of %lld, beyond 32 bits; use fewer "
-                                "bits or inputs",
-                                l->name, (long long)sums[i]);
-        }
+        for (int i = 0; i < n; i++)
+            if (!akida_put_potential(sums[i], &y[first + i], l, err))
+                return false;
     }
     return true;
 }

@@ -183,19 +183,26 @@ static bool read_text(struct h5_file *f, const char *path, const char *name, cha
     return h5_attr_text(f, path, name, text, &found, err) && (found || missing(path, name, err));
 }
 
-static bool read_tensor(struct h5_file *f, const char *path, const char *name, enum c2s_dtype dtype,
-                        const int64_t *dims, int rank, struct c2s_tensor **out,
-                        struct c2s_error *err)
+/* What a tensor of a layer must be. */
+struct tensor_field {
+    const char *name;
+    enum c2s_dtype dtype;
+    int rank;
+    int64_t dims[4];
+};
+
+static bool read_tensor(struct h5_file *f, const char *path, const struct tensor_field *field,
+                        struct c2s_tensor **out, struct c2s_error *err)
 {
     char dataset[64];
     struct h5_shape shape;
-    snprintf(dataset, sizeof dataset, "%s/%s", path, name);
+    snprintf(dataset, sizeof dataset, "%s/%s", path, field->name);
     if (!h5_shape(f, dataset, &shape, err))
         return false;
-    bool fits = shape.rank == rank;
-    for (int i = 0; fits && i < rank; i++)
-        fits = shape.dims[i] == dims[i];
-    return (fits || missing(path, name, err)) && h5_read(f, dataset, dtype, out, err);
+    bool fits = shape.rank == field->rank;
+    for (int i = 0; fits && i < field->rank; i++)
+        fits = shape.dims[i] == field->dims[i];
+    return (fits || missing(path, field->name, err)) && h5_read(f, dataset, field->dtype, out, err);
 }
 
 static bool check_numbers(const char *path, const struct c2s_akida_layer *l, struct c2s_error *err)
@@ -213,15 +220,17 @@ static bool read_tensors(struct h5_file *f, const char *path, struct c2s_akida_l
 {
     bool is_separable = l->type == C2S_AKIDA_SEPARABLE_CONVOLUTIONAL;
     int64_t C = l->input_dims[2], N = l->filters;
-    int64_t dims[4] = {l->kernel[0], l->kernel[1], C, is_separable ? 1 : N};
+    struct tensor_field weights = {
+        "weights", C2S_I8, 4, {l->kernel[0], l->kernel[1], C, is_separable ? 1 : N}};
+    const struct tensor_field weights_pw = {"weights_pw", C2S_I8, 4, {1, 1, C, N}};
+    const struct tensor_field threshold = {"threshold", C2S_I32, 1, {N}};
+    const struct tensor_field act_step = {"act_step", C2S_F32, 1, {N}};
     if (l->type == C2S_AKIDA_FULLY_CONNECTED)
-        dims[2] = (int64_t)l->input_dims[0] * l->input_dims[1] * C;
-    return read_tensor(f, path, "weights", C2S_I8, dims, 4, &l->weights, err) &&
-           (!is_separable || read_tensor(f, path, "weights_pw", C2S_I8, (int64_t[]){1, 1, C, N}, 4,
-                                         &l->weights_pw, err)) &&
-           read_tensor(f, path, "threshold", C2S_I32, &N, 1, &l->threshold, err) &&
-           read_tensor(f, path, "act_step", C2S_F32, &N, 1, &l->act_step, err) &&
-           check_numbers(path, l, err);
+        weights.dims[2] = (int64_t)l->input_dims[0] * l->input_dims[1] * C;
+    return read_tensor(f, path, &weights, &l->weights, err) &&
+           (!is_separable || read_tensor(f, path, &weights_pw, &l->weights_pw, err)) &&
+           read_tensor(f, path, &threshold, &l->threshold, err) &&
+           read_tensor(f, path, &act_step, &l->act_step, err) && check_numbers(path, l, err);
 }
 
 /* A layer must be what the simulation takes for granted. */

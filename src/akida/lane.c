@@ -25,7 +25,6 @@ struct buffer {
 
 struct akida_lane {
     const struct c2s_akida_net *net;
-    bool fast;
     struct stage *stages;
     struct akida_dnnl *dnnl;
     int64_t batch; /* the products are prepared for */
@@ -141,7 +140,6 @@ bool akida_lane_create(const struct c2s_akida_net *net, bool fast, struct akida_
     if (!lane)
         return c2s_fail_nomem(err);
     lane->net = net;
-    lane->fast = fast;
     lane->stages = c2s_calloc((size_t)net->n_layers, sizeof *lane->stages);
     bool ok = lane->stages ? true : c2s_fail_nomem(err);
     if (ok && fast)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "akida/layout.h"
 #include "base/alloc.h"
 
 void akida_geometry(const struct c2s_akida_layer *l, struct akida_geometry *g)
@@ -31,16 +32,6 @@ void akida_geometry(const struct c2s_akida_layer *l, struct akida_geometry *g)
     g->conv[2] = l->filters;
 }
 
-static void plain_dense(const struct c2s_akida_layer *l, const int8_t *w, int8_t *out)
-{
-    int H = l->input_dims[0], W = l->input_dims[1], C = l->input_dims[2], N = l->filters;
-    for (int h = 0; h < H; h++)
-        for (int v = 0; v < W; v++)
-            for (int c = 0; c < C; c++)
-                memcpy(out + (((size_t)h * W + v) * C + c) * N,
-                       w + (((size_t)c * W + v) * H + h) * N, (size_t)N);
-}
-
 bool akida_plain_weights(const struct c2s_akida_layer *l, int8_t **out, struct c2s_error *err)
 {
     size_t n = l->weights ? (size_t)c2s_tensor_count(l->weights) : 0;
@@ -54,11 +45,9 @@ bool akida_plain_weights(const struct c2s_akida_layer *l, int8_t **out, struct c
     if (l->type == C2S_AKIDA_INPUT_CONVOLUTIONAL) {
         memcpy(plain, w, n);
     } else if (l->type == C2S_AKIDA_FULLY_CONNECTED) {
-        plain_dense(l, w, plain);
-    } else { /* flipping both spatial axes reverses the order of the taps */
-        size_t each = n / (size_t)taps;
-        for (int i = 0; i < taps; i++)
-            memcpy(plain + (size_t)i * each, w + (size_t)(taps - 1 - i) * each, each);
+        akida_dense_to_keras(plain, w, l->input_dims, l->filters);
+    } else {
+        akida_flip(plain, w, taps, (int64_t)n / taps);
     }
     return true;
 }
@@ -70,7 +59,8 @@ int64_t akida_step_sixteenths(const struct c2s_akida_layer *l, int filter)
     return steps < 0x1p40 ? (int64_t)steps : INT64_C(1) << 40;
 }
 
-static bool put(int64_t value, int32_t *to, const struct c2s_akida_layer *l, struct c2s_error *err)
+bool akida_put_potential(int64_t value, int32_t *to, const struct c2s_akida_layer *l,
+                         struct c2s_error *err)
 {
     *to = (int32_t)value;
     return *to == value || c2s_fail(err, C2S_RANGE,
@@ -111,7 +101,7 @@ static bool convolve_pixel(const struct c2s_akida_layer *l, const int8_t *plain,
     bool ok = true;
     if (l->type != C2S_AKIDA_SEPARABLE_CONVOLUTIONAL) {
         for (int n = 0; ok && n < l->filters; n++)
-            ok = put(window_sum(l, x, plain, at, (int[]){0, C}, n), &y[n], l, err);
+            ok = akida_put_potential(window_sum(l, x, plain, at, (int[]){0, C}, n), &y[n], l, err);
         return ok;
     }
     for (int c = 0; c < C; c++)
@@ -120,7 +110,7 @@ static bool convolve_pixel(const struct c2s_akida_layer *l, const int8_t *plain,
         int64_t sum = 0;
         for (int c = 0; c < C; c++)
             sum += dw[c] * c2s_i8(l->weights_pw)[(size_t)c * l->filters + n];
-        ok = put(sum, &y[n], l, err);
+        ok = akida_put_potential(sum, &y[n], l, err);
     }
     return ok;
 }
@@ -153,7 +143,7 @@ static bool dense(const struct c2s_akida_layer *l, const int8_t *plain, const ui
             int64_t sum = 0;
             for (int64_t k = 0; k < K; k++)
                 sum += (int64_t)x[b * K + k] * plain[k * l->filters + n];
-            ok = put(sum, &y[b * l->filters + n], l, err);
+            ok = akida_put_potential(sum, &y[b * l->filters + n], l, err);
         }
     return ok;
 }
@@ -186,7 +176,7 @@ bool akida_naive_pool(const struct c2s_akida_layer *l, const int32_t *x, int64_t
                 int64_t at[2] = {h * g.pool_strides[0] - g.pool_pad[0],
                                  v * g.pool_strides[1] - g.pool_pad[1]};
                 for (int n = 0; ok && n < l->filters; n++)
-                    ok = put(pooled(l, &g, x, at, n), y++, l, err);
+                    ok = akida_put_potential(pooled(l, &g, x, at, n), y++, l, err);
             }
     return ok;
 }

@@ -21,6 +21,10 @@ bool akida_plain_weights(const struct c2s_akida_layer *l, int8_t **out, struct c
 /* The step between two levels in units of 1 / 2^act_bits potentials: floor(act_step * 16). */
 int64_t akida_step_sixteenths(const struct c2s_akida_layer *l, int filter);
 
+/* *to = value. Fails: RANGE when it leaves int32. */
+bool akida_put_potential(int64_t value, int32_t *to, const struct c2s_akida_layer *l,
+                         struct c2s_error *err);
+
 /* Naive loops, the judge of everything else. x: uint8 [batch, in]; y: int32 [batch, out], the
  * potentials after pooling (before the activation). plain: from akida_plain_weights.
  * Fails: RANGE when a potential leaves int32. */

@@ -24,15 +24,15 @@ struct raw {
     float step;
 };
 
-/* Rule 1.8 with the BatchNormalization of an unfolded block, or none. */
-struct inputs {
+/* One layer's numbers in the units of its Keras layers. */
+struct terms {
     const struct akida_neural *neural;
-    const struct akida_batch_norm *batch_norm; /* NULL when folded or absent */
+    const struct c2s_batch_norm *batch_norm; /* of rule 1.8; NULL when folded or absent */
     double alpha, shift, act_threshold, act_step;
     float pool_factor;
 };
 
-static struct raw compute(const struct inputs *in, int i)
+static struct raw compute(const struct terms *in, int i)
 {
     const struct akida_neural *n = in->neural;
     double bias = (double)n->bias[i];
@@ -43,7 +43,7 @@ static struct raw compute(const struct inputs *in, int i)
         r.threshold = scaled * (in->act_threshold - bias);
         r.step = (float)(scaled * in->act_step);
     } else {
-        const struct akida_batch_norm *b = in->batch_norm;
+        const struct c2s_batch_norm *b = in->batch_norm;
         float ratio = b->sigma[i] / b->gamma[i];
         r.threshold = scaled * ((double)ratio * (in->act_threshold - (double)b->beta[i]) +
                                 (double)b->mean[i] - bias);
@@ -72,7 +72,7 @@ static bool store(const struct c2s_layer *l, int filter, struct raw r, struct c2
     return true;
 }
 
-static void read_activation(const struct c2s_layer *l, struct inputs *in)
+static void read_activation(const struct c2s_layer *l, struct terms *in)
 {
     float step, threshold;
     c2s_layer_activation_step(l, &step, &threshold);
@@ -88,31 +88,31 @@ static float pool_factor(const struct c2s_model *m, const struct akida_block *b)
     return (float)(in->dims[0] * in->dims[1]);
 }
 
-bool akida_thresholds(const struct c2s_model *m, const struct akida_block *b,
-                      const struct akida_neural *n, const struct akida_scaling *input,
-                      enum c2s_rule_of_conversion rule, struct c2s_akida_layer *out, bool **negate,
-                      struct c2s_error *err)
+bool akida_thresholds(const struct akida_threshold_inputs *from, struct c2s_akida_layer *out,
+                      bool **negate, struct c2s_error *err)
 {
-    struct akida_batch_norm batch_norm = {0};
-    struct inputs in = {.neural = n, .alpha = input->scale, .act_step = 1};
-    int64_t filters = n->filters;
+    const struct c2s_model *m = from->m;
+    const struct akida_block *b = from->block;
+    struct c2s_batch_norm batch_norm = {0};
+    struct terms in = {.neural = from->neural, .alpha = from->input.scale, .act_step = 1};
+    int64_t filters = from->neural->filters;
     in.pool_factor = pool_factor(m, b);
     if (out->type == C2S_AKIDA_INPUT_CONVOLUTIONAL)
-        in.shift = input->shift;
+        in.shift = from->input.shift;
     if (b->activation >= 0)
         read_activation(m->layers[b->activation], &in);
     bool ok = true;
-    if (b->batch_norm >= 0 && rule == C2S_CONVERT_18) {
+    if (b->batch_norm >= 0 && from->rule == C2S_CONVERT_18) {
         in.batch_norm = &batch_norm;
-        ok = akida_batch_norm_init(&batch_norm, m->layers[b->batch_norm], n->filters, err);
+        ok = c2s_batch_norm_init(&batch_norm, m->layers[b->batch_norm], filters, err);
     }
     *negate = c2s_calloc((size_t)filters, sizeof **negate);
     out->threshold = ok ? c2s_tensor_create(C2S_I32, 1, &filters, err) : NULL;
     out->act_step = ok ? c2s_tensor_create(C2S_F32, 1, &filters, err) : NULL;
     if (ok && (!*negate || !out->threshold || !out->act_step))
         ok = c2s_fail_nomem(err);
-    for (int i = 0; ok && i < n->filters; i++)
+    for (int i = 0; ok && i < filters; i++)
         ok = store(m->layers[b->neural], i, compute(&in, i), out, *negate, err);
-    akida_batch_norm_finish(&batch_norm);
+    c2s_batch_norm_finish(&batch_norm);
     return ok;
 }

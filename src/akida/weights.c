@@ -1,76 +1,28 @@
 /* Integer weights: from float kernels to int8 in Akida's layouts. Float types are those of
- * cnn2snn's weights_ops.py (and, under rule 2.2, transforms/batch_normalization.py) to the bit. */
-#include <math.h>
+ * cnn2snn's weights_ops.py to the bit. */
 #include <string.h>
 
 #include <c2s/quantizer.h>
 
 #include "akida/convert.h"
+#include "akida/layout.h"
 #include "base/alloc.h"
 
-/* ---- batch normalization ---- */
-
-static void copy_or_fill(float *to, const struct c2s_tensor *t, int n, float fallback)
-{
-    for (int i = 0; i < n; i++)
-        to[i] = t ? c2s_f32(t)[i] : fallback;
-}
-
-bool akida_batch_norm_init(struct akida_batch_norm *b, const struct c2s_layer *l, int channels,
-                           struct c2s_error *err)
-{
-    memset(b, 0, sizeof *b);
-    static const enum c2s_role roles[] = {C2S_GAMMA, C2S_BETA, C2S_MOVING_MEAN,
-                                          C2S_MOVING_VARIANCE};
-    for (int i = 0; i < 4; i++)
-        if (l->params[roles[i]] && c2s_tensor_count(l->params[roles[i]]) != channels)
-            return c2s_fail(err, C2S_SHAPE,
-                            "layer '%s' has a %s of another length than its %d channels; load the "
-                            "model again",
-                            l->name, c2s_role_name(roles[i]), channels);
-    b->sigma = c2s_calloc(4 * (size_t)channels, sizeof *b->sigma);
-    if (!b->sigma)
-        return c2s_fail_nomem(err);
-    b->gamma = b->sigma + channels;
-    b->beta = b->gamma + channels;
-    b->mean = b->beta + channels;
-    copy_or_fill(b->sigma, l->params[C2S_MOVING_VARIANCE], channels, 1);
-    copy_or_fill(b->gamma, l->params[C2S_GAMMA], channels, 1);
-    copy_or_fill(b->beta, l->params[C2S_BETA], channels, 0);
-    copy_or_fill(b->mean, l->params[C2S_MOVING_MEAN], channels, 0);
-    for (int i = 0; i < channels; i++)
-        b->sigma[i] = sqrtf(b->sigma[i] + l->attr.batch_norm.epsilon);
-    return true;
-}
-
-void akida_batch_norm_finish(struct akida_batch_norm *b)
-{
-    c2s_free(b->sigma);
-    memset(b, 0, sizeof *b);
-}
-
-/* Rule 2.2: new kernel times gamma / sigma per filter (last axis), and the bias that goes with it.
- */
+/* Rule 2.2: a new kernel, and the bias in place, with the batch normalization in them. */
 static bool fold(const struct c2s_layer *bn, int filters, struct c2s_tensor **kernel, float *bias,
                  struct c2s_error *err)
 {
-    struct akida_batch_norm b;
-    if (!akida_batch_norm_init(&b, bn, filters, err))
+    struct c2s_batch_norm b;
+    if (!c2s_batch_norm_init(&b, bn, filters, err))
         return false;
     struct c2s_tensor *folded = c2s_tensor_clone(*kernel, err);
-    for (int i = 0; folded && i < filters; i++) {
-        float k = b.gamma[i] / b.sigma[i];
-        bias[i] = b.beta[i] + (bias[i] - b.mean[i]) * k;
-        b.gamma[i] = k;
+    if (folded) {
+        c2s_batch_norm_fold(&b, folded, bias);
+        c2s_tensor_unref(*kernel);
+        *kernel = folded;
     }
-    for (int64_t i = 0; folded && i < c2s_tensor_count(folded); i++)
-        c2s_f32(folded)[i] *= b.gamma[i % filters];
-    akida_batch_norm_finish(&b);
-    if (!folded)
-        return false;
-    c2s_tensor_unref(*kernel);
-    *kernel = folded;
-    return true;
+    c2s_batch_norm_finish(&b);
+    return folded != NULL;
 }
 
 /* ---- integers ---- */
@@ -114,26 +66,25 @@ static bool quantize_depthwise(struct akida_neural *n, const struct c2s_layer *l
     return ok;
 }
 
+static bool has_count(const struct c2s_tensor *t, int64_t count)
+{
+    return t && t->dtype == C2S_F32 && c2s_tensor_count(t) == count;
+}
+
+/* The weights are as the attributes say: what follows reads them by these numbers. */
 static bool check_kernel(const struct c2s_model *m, const struct c2s_layer *l,
                          struct c2s_error *err)
 {
     const struct c2s_layer *in = m->layers[l->inputs[0]];
-    int64_t C = in->dims[in->rank - 1], wanted = 0, wanted_dw = 0;
-    const struct c2s_tensor *dw = l->params[C2S_DEPTHWISE_KERNEL], *main = l->params[C2S_KERNEL];
-    int64_t taps = (int64_t)l->attr.conv.kernel[0] * l->attr.conv.kernel[1];
-    if (l->op == C2S_OP_DENSE)
-        wanted = C * l->attr.dense.units;
-    else if (l->op == C2S_OP_CONV2D)
-        wanted = taps * C * l->attr.conv.filters;
-    else
-        main = l->params[C2S_POINTWISE_KERNEL], wanted = C * l->attr.conv.filters,
-        wanted_dw = taps * C;
-    int64_t filters = l->op == C2S_OP_DENSE ? l->attr.dense.units : l->attr.conv.filters;
-    const struct c2s_tensor *bias = l->params[C2S_BIAS];
-    bool fits = main && main->dtype == C2S_F32 && c2s_tensor_count(main) == wanted &&
+    const struct c2s_tensor *main = c2s_layer_main_kernel(l), *bias = l->params[C2S_BIAS];
+    int64_t C = in->dims[in->rank - 1];
+    bool is_dense = l->op == C2S_OP_DENSE, is_separable = l->op == C2S_OP_SEPARABLE_CONV2D;
+    int64_t filters = is_dense ? l->attr.dense.units : l->attr.conv.filters;
+    int64_t taps = is_dense ? 1 : (int64_t)l->attr.conv.kernel[0] * l->attr.conv.kernel[1];
+    bool fits = has_count(main, (is_separable ? 1 : taps) * C * filters) &&
                 main->dims[main->rank - 1] == filters &&
-                (wanted_dw == 0 || (dw && c2s_tensor_count(dw) == wanted_dw)) &&
-                (!bias || c2s_tensor_count(bias) == filters);
+                (!is_separable || has_count(l->params[C2S_DEPTHWISE_KERNEL], taps * C)) &&
+                (!bias || has_count(bias, filters));
     return fits || c2s_fail(err, C2S_SHAPE,
                             "layer '%s' (%s) has no weights, or of another shape than its "
                             "attributes say; load the model again",
@@ -154,7 +105,7 @@ static bool fill_neural(struct akida_neural *n, const struct c2s_model *m,
     n->bias = c2s_calloc((size_t)n->filters, sizeof *n->bias);
     bool ok = n->bias ? true : c2s_fail_nomem(err);
     if (ok && l->params[C2S_BIAS])
-        copy_or_fill(n->bias, l->params[C2S_BIAS], n->filters, 0);
+        memcpy(n->bias, l->params[C2S_BIAS]->data, sizeof *n->bias * (size_t)n->filters);
     if (ok && b->batch_norm >= 0 && rule == C2S_CONVERT_22)
         ok = fold(m->layers[b->batch_norm], n->filters, &kernel, n->bias, err);
     ok = ok && (!is_separable || quantize_depthwise(n, l, rule, &factor, err)) &&
@@ -203,25 +154,6 @@ static void negate_filters(int8_t *w, int64_t count, int filters, const bool *ne
             w[i] = (int8_t)-w[i];
 }
 
-/* (KH,KW,C,N) turned by half a turn: Akida's Convolutional is a convolution, Keras' a
- * cross-correlation. */
-static void flip(int8_t *to, const int8_t *from, int taps, int64_t each)
-{
-    for (int i = 0; i < taps; i++)
-        memcpy(to + i * each, from + (taps - 1 - i) * each, (size_t)each);
-}
-
-/* Keras flattens H,W,C; Akida wants C,W,H. */
-static void reorder_dense(int8_t *to, const int8_t *from, const int dims[3], int units)
-{
-    int64_t H = dims[0], W = dims[1], C = dims[2];
-    for (int64_t c = 0; c < C; c++)
-        for (int64_t w = 0; w < W; w++)
-            for (int64_t h = 0; h < H; h++)
-                memcpy(to + ((c * W + w) * H + h) * units, from + ((h * W + w) * C + c) * units,
-                       (size_t)units);
-}
-
 bool akida_weights(const struct akida_neural *n, const bool *negate, struct c2s_akida_layer *out,
                    struct c2s_error *err)
 {
@@ -239,9 +171,9 @@ bool akida_weights(const struct akida_neural *n, const bool *negate, struct c2s_
     if (out->type == C2S_AKIDA_INPUT_CONVOLUTIONAL)
         memcpy(to, from, (size_t)count);
     else if (out->type == C2S_AKIDA_FULLY_CONNECTED)
-        reorder_dense(to, from, out->input_dims, n->filters);
+        akida_dense_from_keras(to, from, out->input_dims, n->filters);
     else
-        flip(to, from, taps, count / taps);
+        akida_flip(to, from, taps, count / taps);
     if (!is_separable) {
         negate_filters(to, count, n->filters, negate);
         return true;

@@ -59,6 +59,8 @@ struct c2s_json *c2s_json_parse(const char *text, size_t length, struct c2s_erro
     json_error_t problem;
     json_t *v = json_loads(copy, JSON_DECODE_ANY | JSON_ALLOW_NUL, &problem);
     char *cleaned = v ? NULL : without_python_numbers(copy);
+    if (!v && !cleaned)
+        c2s_fail_nomem(err);
     if (cleaned)
         v = json_loads(cleaned, JSON_DECODE_ANY | JSON_ALLOW_NUL, &problem);
     c2s_free(cleaned);

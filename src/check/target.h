@@ -19,9 +19,7 @@ struct c2s_conv_limits { /* Convolutional, SeparableConvolutional */
 };
 
 struct c2s_target {
-    const char *name;
-    const char *documentation; /* which generation of the hardware page, and how it was checked */
-    struct {                   /* InputConvolutional */
+    struct { /* InputConvolutional */
         int min_height, min_width, max_width;
         unsigned channels, kernels, strides, pool_sizes;
         unsigned weights_bits, documented_weights_bits;
@@ -38,8 +36,7 @@ struct c2s_target {
     int input_max_act_step, input_max_threshold; /* InputConvolutional */
 };
 
-/* The chip of that name in any case, or NULL; the first one when name is NULL. Borrowed, static. */
-const struct c2s_target *c2s_target_find(const char *name);
+extern const struct c2s_target c2s_target_akd1000;
 
 bool c2s_set_has(unsigned set, int n);
 /* "3, 5 or 7" into out (always terminated); returns out. */

@@ -1,17 +1,9 @@
-/* Rewrite: batch normalization behind a neural layer becomes part of its kernel and bias. float32
- * in cnn2snn's order of operations, since integer weights follow from these numbers to the bit. */
+/* Rewrite: batch normalization behind a neural layer becomes part of its kernel and bias. Which may
+ * be folded is decided here, the arithmetic is in graph/batch_norm.c. */
 #include <c2s/quantize.h>
 
-#include <math.h>
-
-#include "base/alloc.h"
+#include "graph/batch_norm.h"
 #include "quant/rewrite.h"
-
-/* A parameter of one value per channel; what Keras leaves out (center, scale) has a constant. */
-static float value_or(const struct c2s_tensor *t, int64_t channel, float fallback)
-{
-    return t ? c2s_f32(t)[channel] : fallback;
-}
 
 static enum c2s_role folded_role(const struct c2s_layer *l)
 {
@@ -51,50 +43,32 @@ static bool may_fold(const struct c2s_model *m, const struct c2s_layer *l,
     return quant_is_last_axis(m, bn, err);
 }
 
-/* k = gamma / sqrt(variance + epsilon), one per channel; NULL on failure. */
-static struct c2s_tensor *channel_factors(const struct c2s_layer *l, const struct c2s_layer *bn,
-                                          bool allow_zero_gamma, struct c2s_error *err)
+static bool has_no_zero_gamma(const struct c2s_layer *l, const struct c2s_layer *bn,
+                              const struct c2s_batch_norm *numbers, struct c2s_error *err)
 {
-    int64_t channels = count_channels(l), n_zero = 0;
-    struct c2s_tensor *factors = c2s_tensor_create(C2S_F32, 1, &channels, err);
-    for (int64_t c = 0; factors && c < channels; c++) {
-        float variance = c2s_f32(bn->params[C2S_MOVING_VARIANCE])[c];
-        float k = value_or(bn->params[C2S_GAMMA], c, 1.0f) /
-                  sqrtf(variance + bn->attr.batch_norm.epsilon);
-        n_zero += k == 0;
-        c2s_f32(factors)[c] = k;
-    }
-    if (factors && n_zero > 0 && !allow_zero_gamma) {
-        c2s_fail(err, C2S_UNSUPPORTED,
-                 "batch normalization '%s' has gamma 0 in %lld of %lld channels, which would leave "
-                 "them without weights in '%s'; remove these channels or train again",
-                 bn->name, (long long)n_zero, (long long)channels, l->name);
-        c2s_tensor_unref(factors);
-        return NULL;
-    }
-    return factors;
+    int64_t n_zero = 0;
+    for (int64_t c = 0; c < numbers->channels; c++)
+        n_zero += c2s_batch_norm_factor(numbers, c) == 0;
+    return n_zero == 0 ||
+           c2s_fail(err, C2S_UNSUPPORTED,
+                    "batch normalization '%s' has gamma 0 in %lld of %lld channels, which would "
+                    "leave them without weights in '%s'; remove these channels or train again",
+                    bn->name, (long long)n_zero, (long long)numbers->channels, l->name);
 }
 
-static bool fold_into(struct c2s_layer *l, const struct c2s_layer *bn,
-                      const struct c2s_tensor *factors, struct c2s_error *err)
+static bool fold_into(struct c2s_layer *l, const struct c2s_batch_norm *numbers,
+                      struct c2s_error *err)
 {
-    int64_t channels = factors->dims[0];
-    const float *k = c2s_f32(factors);
-    const struct c2s_tensor *mean = bn->params[C2S_MOVING_MEAN];
     struct c2s_tensor *kernel = c2s_tensor_clone(l->params[folded_role(l)], err);
-    struct c2s_tensor *bias = c2s_tensor_create(C2S_F32, 1, &channels, err);
+    struct c2s_tensor *bias = l->params[C2S_BIAS]
+                                  ? c2s_tensor_clone(l->params[C2S_BIAS], err)
+                                  : c2s_tensor_create(C2S_F32, 1, &numbers->channels, err);
     if (!kernel || !bias) {
         c2s_tensor_unref(kernel);
         c2s_tensor_unref(bias);
         return false;
     }
-    int64_t n = c2s_tensor_count(kernel);
-    for (int64_t i = 0; i < n; i += channels)
-        for (int64_t c = 0; c < channels; c++)
-            c2s_f32(kernel)[i + c] *= k[c];
-    for (int64_t c = 0; c < channels; c++)
-        c2s_f32(bias)[c] = value_or(bn->params[C2S_BETA], c, 0.0f) +
-                           (value_or(l->params[C2S_BIAS], c, 0.0f) - c2s_f32(mean)[c]) * k[c];
+    c2s_batch_norm_fold(numbers, kernel, c2s_f32(bias));
     c2s_layer_set_param(l, folded_role(l), kernel);
     c2s_layer_set_param(l, C2S_BIAS, bias);
     if (l->op == C2S_OP_DENSE)
@@ -102,6 +76,18 @@ static bool fold_into(struct c2s_layer *l, const struct c2s_layer *bn,
     else
         l->attr.conv.use_bias = true;
     return true;
+}
+
+static bool fold_pair(struct c2s_layer *l, const struct c2s_layer *bn, bool allow_zero_gamma,
+                      struct c2s_error *err)
+{
+    struct c2s_batch_norm numbers;
+    if (!c2s_batch_norm_init(&numbers, bn, count_channels(l), err))
+        return false;
+    bool ok = (allow_zero_gamma || has_no_zero_gamma(l, bn, &numbers, err)) &&
+              fold_into(l, &numbers, err);
+    c2s_batch_norm_finish(&numbers);
+    return ok;
 }
 
 /* The neural layer that the batch normalization at `index` can be folded into, or NULL. */
@@ -124,12 +110,8 @@ bool c2s_model_fold_batch_norm(struct c2s_model *m, bool allow_zero_gamma, int *
         struct c2s_layer *l = foldable(m, i);
         if (!l)
             continue;
-        if (!may_fold(m, l, bn, err))
-            return false;
-        struct c2s_tensor *factors = channel_factors(l, bn, allow_zero_gamma, err);
-        bool ok = factors && fold_into(l, bn, factors, err) && c2s_model_remove(m, i, err);
-        c2s_tensor_unref(factors);
-        if (!ok)
+        if (!may_fold(m, l, bn, err) || !fold_pair(l, bn, allow_zero_gamma, err) ||
+            !c2s_model_remove(m, i, err))
             return false;
         i--;
         n_folded++;

@@ -144,7 +144,7 @@ bool c2s_session_script(struct c2s_session *s, const char *version,
                         bool (*line)(void *arg, const char *text), void *arg, struct c2s_error *err)
 {
     struct history h = {.line = line, .arg = arg};
-    int64_t last;
+    int64_t last = 0;
     bool ok = s->journal->ops->each(s->journal, add_entry, &h, err) &&
               (!h.failed || c2s_fail_nomem(err)) && choose(s, version, &h, &last, err);
     if (ok) {
@@ -155,8 +155,9 @@ bool c2s_session_script(struct c2s_session *s, const char *version,
         say_steps(&h);
         ok = s->journal->ops->each_tag(s->journal, say_tag, &h, err);
     }
-    if (ok && last)
-        go_to(&h, find(&h, last)->replayed);
+    const struct entry *end = find(&h, last); /* NULL when another shell removed it meanwhile */
+    if (ok && end)
+        go_to(&h, end->replayed);
     for (int i = 0; i < h.n; i++)
         c2s_free(h.entries[i].step);
     c2s_free(h.entries);

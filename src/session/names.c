@@ -40,7 +40,7 @@ bool session_list(struct c2s_session *s, struct version_link **out, int *n, stru
     return ok ? c2s_fail_nomem(err) : false;
 }
 
-const struct version_link *link_find(const struct version_link *links, int n, int64_t id)
+static const struct version_link *find_link(const struct version_link *links, int n, int64_t id)
 {
     for (int i = 0; i < n; i++)
         if (links[i].id == id)
@@ -131,7 +131,7 @@ static bool find_base(struct c2s_session *s, const char *name, const struct vers
     int64_t number = parse_number(name);
     if (number) {
         *id = number;
-        if (link_find(links, n, number))
+        if (find_link(links, n, number))
             return true;
     } else if (!s->journal->ops->each_tag(s->journal, look_at_tag, &search, err)) {
         return false;
@@ -149,7 +149,7 @@ static bool walk_up(const char *suffix, const struct version_link *links, int n,
         long up = isdigit((unsigned char)suffix[1]) ? strtol(suffix + 1, &end, 10)
                                                     : (end = (char *)suffix + 1, 1);
         for (; up > 0; up--) {
-            const struct version_link *link = link_find(links, n, *id);
+            const struct version_link *link = find_link(links, n, *id);
             if (!link || link->parent == 0)
                 return c2s_fail(err, C2S_NOT_FOUND,
                                 "'%s' goes back too far: v%lld was loaded from a file and has no "

@@ -50,7 +50,6 @@ struct version_link {
 };
 bool session_list(struct c2s_session *s, struct version_link **out, int *n,
                   struct c2s_error *err) C2S_MUST_CHECK;
-const struct version_link *link_find(const struct version_link *links, int n, int64_t id);
 
 /* data.c */
 struct session_data *session_data_create(struct c2s_journal *journal, struct c2s_error *err);

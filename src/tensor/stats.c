@@ -48,8 +48,9 @@ static void count(struct c2s_histogram *h, double v)
     } else {
         /* Halves keep the difference of two huge edges finite. */
         double place = (v / 2 - h->low / 2) / (h->high / 2 - h->low / 2) * h->n_bins;
-        int bin = (int)place;
-        h->counts[bin < h->n_bins ? bin : h->n_bins - 1]++;
+        /* Halves of edges near 0 may be equal, and place then no number: the first bin. */
+        int bin = place > 0 ? (int)fmin(place, h->n_bins - 1) : 0;
+        h->counts[bin]++;
     }
 }
 

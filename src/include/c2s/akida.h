@@ -13,6 +13,7 @@ enum c2s_akida_type {
     C2S_AKIDA_FULLY_CONNECTED,
     C2S_AKIDA_TYPE_COUNT
 };
+
 /* Whose conversion: cnn2snn 2.2 folds BatchNormalization into the weights and stops scale factors
  * at 1000; 1.8 puts it into thresholds and steps and has no limit. */
 enum c2s_rule_of_conversion { C2S_CONVERT_22, C2S_CONVERT_18 };
@@ -34,11 +35,11 @@ struct c2s_akida_layer {
     int kernel[2], strides[2];         /* {vertical, horizontal} */
     enum c2s_padding padding;
     enum c2s_akida_pool pool;
-    int pool_size[2], pool_strides[2]; /* -1 = none, or global */
+    int pool_size[2], pool_strides[2]; /* {vertical, horizontal}; -1 = none, or global */
     enum c2s_padding pool_padding;
-    int weights_bits, act_bits, input_bits;
-    bool has_activation;
-    int padding_value; /* INPUT_CONVOLUTIONAL only */
+    int weights_bits, act_bits, input_bits; /* act_bits 0 without activation */
+    bool has_activation;                    /* only the last layer may have none */
+    int padding_value;                      /* INPUT_CONVOLUTIONAL only */
     struct c2s_tensor *weights, *weights_pw, *threshold, *act_step;
 };
 
@@ -65,9 +66,12 @@ bool c2s_akida_convert(const struct c2s_model *m, const struct c2s_convert_optio
                        struct c2s_akida_net **out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_akida_net_destroy(struct c2s_akida_net *net); /* accepts NULL */
 
-/* Integer execution. x: uint8 [batch,H,W,C]; *out new: int32 [batch,H,W,C] when the last layer has
- * no activation (raw potentials), else the activations as int32. each, if not NULL, gets every
- * layer's output (borrowed). fast = false uses the naive loops, the judge of the fast ones. */
+/* Integer execution, as the chip does it: potentials p, pooled, then levels
+ * clip(ceil((p - threshold) / S), 0, 2^act_bits - 1) with S = floor(act_step * 16) / 2^act_bits;
+ * when that is 0, every p above the threshold has the highest level. x: uint8 [batch,H,W,C]; *out
+ * new: int32 [batch,H,W,C] when the last layer has no activation (raw potentials), else the
+ * activations as int32. each, if not NULL, gets every layer's output (borrowed). fast = false uses
+ * the naive loops, the judge of the fast ones. */
 bool c2s_akida_forward(const struct c2s_akida_net *net, const struct c2s_tensor *x, bool fast,
                        bool (*each)(void *arg, int layer, const struct c2s_tensor *y), void *arg,
                        struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
@@ -83,17 +87,20 @@ bool c2s_akida_runner_run(struct c2s_akida_runner *r, const struct c2s_tensor *x
                           struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_akida_runner_destroy(struct c2s_akida_runner *r); /* accepts NULL */
 
-/* (p - threshold) / act_step of the last layer, new float32 tensor; a copy when it has an
- * activation. */
+/* (p - threshold) / act_step of the last layer, float32 arithmetic, in a new float32 tensor of the
+ * same shape; when that layer has an activation, its levels as they are. Fails: NOMEM. */
 bool c2s_akida_rescale(const struct c2s_akida_net *net, const struct c2s_tensor *potentials,
                        struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Writes the Akida image. Atomic (temporary file, fsync, rename). Fails: EXISTS unless overwrite,
- * RANGE when a weight is NaN/Inf, IO. samples (uint8 [n,H,W,C]) and expected (int32, our engine's
- * forward) may be NULL: they let the exporter verify the .fbz it builds. */
+ * RANGE when an act_step or the scaling is NaN/Inf, IO, NOMEM. samples (uint8 [n,H,W,C]) and
+ * expected (int32, our engine's forward) may be NULL: they let the exporter verify the .fbz it
+ * builds. */
 bool c2s_akida_image_write(const struct c2s_akida_net *net, const char *path, bool overwrite,
                            const struct c2s_tensor *samples, const struct c2s_tensor *expected,
                            struct c2s_error *err) C2S_MUST_CHECK;
+/* *out is new. Fails: IO, FORMAT (another file, a newer version, or what no network can be), NOMEM.
+ */
 bool c2s_akida_image_read(const char *path, struct c2s_akida_net **out,
                           struct c2s_error *err) C2S_MUST_CHECK;
 

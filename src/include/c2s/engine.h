@@ -29,7 +29,7 @@ struct c2s_observer {
 struct c2s_engine_ops {
     const char *name;
     bool takes_integers; /* inputs are uint8 tensors of raw data instead of float32 Keras inputs */
-    /* NULL model state in e->state; borrows m for the engine's life. */
+    /* Makes e->state, which begins as NULL, from e->model and e->options. */
     bool (*prepare)(struct c2s_engine *e, struct c2s_error *err);
     bool (*run)(struct c2s_engine *e, const struct c2s_tensor *const *inputs,
                 struct c2s_tensor **outputs, const struct c2s_observer *observer,

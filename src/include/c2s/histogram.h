@@ -22,9 +22,10 @@ void c2s_histogram_finish(struct c2s_histogram *h); /* accepts a zeroed one */
 /* Adds every element of t (any dtype). May be called again and again (moments are merged stably).
  */
 void c2s_histogram_add(struct c2s_histogram *h, const struct c2s_tensor *t);
-/* Range of the finite values of t; false when there are none. */
+/* Range of the finite values of t; false when there are none (min and max stay as they are). */
 bool c2s_tensor_range(const struct c2s_tensor *t, double *min, double *max);
-/* Signal to quantization noise, dB: 10 log10(sum x^2 / sum (x - y)^2); INFINITY when equal. */
+/* Signal to quantization noise, dB: 10 log10(sum x^2 / sum (x - y)^2), x and y of one shape and any
+ * dtype. INFINITY when equal, -INFINITY when only x is all zeros, NAN with NaN in one of them. */
 double c2s_sqnr(const struct c2s_tensor *x, const struct c2s_tensor *y);
 
 #endif

@@ -21,7 +21,7 @@ enum c2s_json_kind {
 };
 
 /* New value. Accepts NaN/Infinity as Python writes them (they become null). Fails: FORMAT with line
- * and column. */
+ * and column, NOMEM. */
 struct c2s_json *c2s_json_parse(const char *text, size_t length,
                                 struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_json_free(struct c2s_json *v);                    /* drops one owner; accepts NULL */

@@ -125,13 +125,15 @@ struct c2s_layer {
  * RELU max_value INFINITY, batch_norm axis -1, center and scale true, softmax axis -1). */
 struct c2s_layer *c2s_layer_create(enum c2s_op op, const char *name,
                                    struct c2s_error *err) C2S_MUST_CHECK;
-/* New copy; tensors are shared. */
+/* New copy; tensors are shared. NULL on NOMEM. */
 struct c2s_layer *c2s_layer_clone(const struct c2s_layer *l, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_layer_destroy(struct c2s_layer *l); /* accepts NULL */
 
+/* Appends to inputs. Fails: NOMEM. */
 bool c2s_layer_add_input(struct c2s_layer *l, int index, struct c2s_error *err) C2S_MUST_CHECK;
 /* Replaces a parameter; value is taken. */
 void c2s_layer_set_param(struct c2s_layer *l, enum c2s_role role, struct c2s_tensor *value);
+/* Replaces an owned text by a copy; NULL empties it. Fails: NOMEM, the old text stays. */
 bool c2s_layer_set_text(char **field, const char *text, struct c2s_error *err) C2S_MUST_CHECK;
 
 bool c2s_layer_is_neural(const struct c2s_layer *l);

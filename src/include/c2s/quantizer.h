@@ -27,13 +27,15 @@ bool c2s_quantizer_integers(const struct c2s_quantizer_spec *spec, const struct 
                             const struct c2s_tensor *sf, struct c2s_tensor **integers,
                             struct c2s_error *err) C2S_MUST_CHECK;
 
-/* New float32 tensor of w's shape: the weights as the quantized layer uses them (integer / sf). */
+/* New float32 tensor of w's shape: the weights as the quantized layer uses them (integer / sf).
+ * Fails like it. */
 bool c2s_quantizer_fake(const struct c2s_quantizer_spec *spec, const struct c2s_tensor *w,
                         const struct c2s_tensor *sf, struct c2s_tensor **quantized,
                         struct c2s_error *err) C2S_MUST_CHECK;
 
 /* The kernel a layer computes with: the parameter of that role itself (new reference) when the
- * layer leaves it float, else its fake-quantized form (new). NULL out when it has no such role. */
+ * layer leaves it float, else its fake-quantized form (new). NULL out when it has no such role.
+ * Fails like c2s_quantizer_scale, with the layer's name. */
 bool c2s_layer_effective_kernel(const struct c2s_layer *l, enum c2s_role role,
                                 struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
 

@@ -28,7 +28,7 @@ struct c2s_tensor {
 struct c2s_tensor *c2s_tensor_create(enum c2s_dtype dtype, int rank, const int64_t *dims,
                                      struct c2s_error *err) C2S_MUST_CHECK;
 
-/* New tensor with the same contents, free to be changed. */
+/* New tensor with the same contents, free to be changed. NULL on NOMEM. */
 struct c2s_tensor *c2s_tensor_clone(const struct c2s_tensor *t,
                                     struct c2s_error *err) C2S_MUST_CHECK;
 
@@ -60,6 +60,7 @@ static inline uint8_t *c2s_u8(const struct c2s_tensor *t)
     return t->data;
 }
 
+/* Rank and every dimension are equal; the dtype does not matter. */
 bool c2s_tensor_same_shape(const struct c2s_tensor *a, const struct c2s_tensor *b);
 
 /* SHA-256 of dtype, rank, dimensions and data, as lower-case hexadecimal, NUL-terminated.
@@ -68,9 +69,10 @@ void c2s_tensor_hash(const struct c2s_tensor *t, char hex[C2S_HASH_LENGTH + 1]);
 
 /* SHA-256 of any bytes, in pieces: begin, add.., end. */
 struct c2s_hasher;
+/* New; NULL on NOMEM. finish takes it. */
 struct c2s_hasher *c2s_hasher_create(struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_hasher_add(struct c2s_hasher *h, const void *data, size_t n_bytes);
-void c2s_hasher_finish(struct c2s_hasher *h, char hex[C2S_HASH_LENGTH + 1]); /* takes h */
+void c2s_hasher_finish(struct c2s_hasher *h, char hex[C2S_HASH_LENGTH + 1]);
 
 /* "28,28,32" into out (always terminated); returns out. Negative dimensions print as "?". */
 char *c2s_shape_text(int rank, const int64_t *dims, char *out, size_t size);
