@@ -93,12 +93,24 @@ static int open_raw(struct db *db, const char *name, int flags)
                         NULL, NULL, NULL);
 }
 
+/* SQLite may be built to take "file:NAME" for a URI; here a name is only ever a name. */
+static int open_named(struct db *db, int flags)
+{
+    char *name = NULL;
+    bool is_like_uri = strncmp(db->path, "file:", 5) == 0;
+    if (asprintf(&name, "%s%s", is_like_uri ? "./" : "", db->path) < 0)
+        return SQLITE_NOMEM;
+    int status = open_raw(db, name, flags);
+    free(name);
+    return status;
+}
+
 /* Without a log the file is all there is, and reading it as immutable leaves no files behind that
  * would be in its owner's way. */
 static int open_for_reading(struct db *db)
 {
     if (place_has_log(db->path))
-        return open_raw(db, db->path, SQLITE_OPEN_READONLY);
+        return open_named(db, SQLITE_OPEN_READONLY);
     char *uri = place_immutable_uri(db->path);
     int status = uri ? open_raw(db, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) : SQLITE_NOMEM;
     free(uri);
@@ -108,7 +120,7 @@ static int open_for_reading(struct db *db)
 static int open_somehow(struct db *db)
 {
     if (place_may_be_written(db->path) || euidaccess(db->path, R_OK) != 0)
-        return open_raw(db, db->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+        return open_named(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     return open_for_reading(db);
 }
 

@@ -76,6 +76,11 @@ bool store_identify(const char *path, struct c2s_error *err)
     struct stat info;
     if (strcmp(path, ":memory:") == 0)
         return true;
+    /* SQLite takes the empty name for a file that it deletes on closing. */
+    if (*path == '\0')
+        return c2s_fail(err, C2S_USAGE,
+                        "the name of the workspace is empty; name a file with -w FILE, or "
+                        "-w :memory: to keep nothing");
     if (stat(path, &info) != 0)
         return errno == ENOENT ? check_folder(path, err)
                                : c2s_fail(err, C2S_IO,

@@ -599,6 +599,11 @@ static void two_sessions_on_one_workspace(void **state)
     assert_int_equal(err.code, C2S_NOT_FOUND);
     assert_int_equal(current_id(b.session), 2);
     err = (struct c2s_error){0};
+    char script[4000] = "";
+    assert_ok(c2s_session_script(b.session, NULL, keep_line, script, &err), &err);
+    assert_non_null(
+        strstr(script, "quantize activations 2\n")); /* v3; there is nowhere to go back to */
+    assert_null(strstr(script, "checkout"));
     assert_ok(c2s_session_checkout(b.session, "v3", &err), &err);
     assert_int_equal(quantize(b.session, 4, 0, 8), 4);
     finish(&(void *){&a});

@@ -327,6 +327,28 @@ static void a_read_only_place_is_told(void **state)
     without_rights(cannot_read);
 }
 
+/* SQLite would make a private file of the first and a URI of the second. */
+static void odd_names_are_only_names(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct c2s_journal *j = NULL;
+    assert_false(c2s_store_open("", &j, &err));
+    assert_int_equal(err.code, C2S_USAGE);
+    char *before = getcwd(NULL, 0);
+    assert_non_null(before);
+    assert_int_equal(chdir(folder), 0);
+    write_file("theirs", "hello", 5);
+    j = open_at("file:theirs?mode=memory");
+    append_version(j, 0, "load a.h5", small_model(4, 1));
+    j->ops->close(j);
+    j = open_at("./file:theirs?mode=memory");
+    assert_int_equal(count_versions(j), 1);
+    j->ops->close(j);
+    assert_int_equal(chdir(before), 0);
+    free(before);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -342,6 +364,7 @@ int main(void)
         IN_FOLDER(places_that_cannot_be),
         IN_FOLDER(a_read_only_file_can_be_looked_at),
         IN_FOLDER(a_read_only_place_is_told),
+        IN_FOLDER(odd_names_are_only_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
