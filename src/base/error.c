@@ -5,6 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A sentence quotes names from files: what would steer a terminal or end the line becomes '?'. */
+static void make_printable(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++)
+        if (*c < 0x20 || *c == 0x7f)
+            *c = '?';
+        else if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0) /* the same once more, in UTF-8 */
+            c[0] = c[1] = '?';
+}
+
 bool c2s_fail(struct c2s_error *err, enum c2s_code code, const char *fmt, ...)
 {
     assert(err && code != C2S_OK);
@@ -15,6 +25,7 @@ bool c2s_fail(struct c2s_error *err, enum c2s_code code, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(err->text, sizeof err->text, fmt, args);
     va_end(args);
+    make_printable(err->text);
     return false;
 }
 
@@ -25,6 +36,7 @@ bool c2s_fail_at(struct c2s_error *err, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(outer, sizeof outer, fmt, args);
     va_end(args);
+    make_printable(outer);
     size_t used = strlen(outer);
     if (err->where[0] != '\0' && used + 2 < sizeof outer)
         snprintf(outer + used, sizeof outer - used, ": %s", err->where);

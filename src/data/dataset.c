@@ -93,6 +93,12 @@ static bool gather(const struct c2s_dataset *d, int64_t first, int64_t n, void *
     return true;
 }
 
+/* Model inputs are float32: a scale too small for that, or values too large, make infinities. */
+static bool is_input(const struct c2s_dataset_info *info, float raw)
+{
+    return isfinite((raw - (float)info->shift) / (float)info->scale);
+}
+
 static bool digest_rows(const void *arg, int64_t first, int64_t n, void *out, struct c2s_error *err)
 {
     const struct c2s_dataset *d = arg;
@@ -101,10 +107,16 @@ static bool digest_rows(const void *arg, int64_t first, int64_t n, void *out, st
     const float *values = out;
     int64_t row = data_array_row(&d->samples);
     for (int64_t i = 0; d->info.dtype == C2S_F32 && i < n * row; i++)
-        if (!isfinite(values[i]))
-            return c2s_fail(err, C2S_RANGE, "sample %lld of %s holds %s; clean the data",
-                            (long long)c2s_dataset_source_index(d, first + i / row), d->path,
-                            isnan(values[i]) ? "a NaN" : "an infinity");
+        if (!is_input(&d->info, values[i])) {
+            long long sample = c2s_dataset_source_index(d, first + i / row);
+            return isfinite(values[i])
+                       ? c2s_fail(err, C2S_RANGE,
+                                  "sample %lld of %s holds %g, too large for a scale of %g; use "
+                                  "another scale or clean the data",
+                                  sample, d->path, (double)values[i], d->info.scale)
+                       : c2s_fail(err, C2S_RANGE, "sample %lld of %s holds %s; clean the data",
+                                  sample, d->path, isnan(values[i]) ? "a NaN" : "an infinity");
+        }
     return true;
 }
 
@@ -229,6 +241,10 @@ static bool set_options(struct c2s_dataset *d, const char *path,
     d->info.seed = o->seed;
     if (!isfinite(d->info.scale) || !isfinite(d->info.shift))
         return c2s_fail(err, C2S_RANGE, "scale and shift must be finite numbers");
+    if (!is_input(&d->info, 0) || !is_input(&d->info, 255))
+        return c2s_fail(err, C2S_RANGE,
+                        "a scale of %g makes infinite inputs of pixels; give another scale",
+                        d->info.scale);
     if (o->limit < 0)
         return c2s_fail(err, C2S_RANGE, "a limit of %lld samples; give a number above 0",
                         (long long)o->limit);

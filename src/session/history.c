@@ -56,6 +56,10 @@ static void say(struct history *h, const char *fmt, ...)
     va_start(args, fmt);
     bool ok = vasprintf(&text, fmt, args) >= 0;
     va_end(args);
+    /* A name with a new line in it must not run its rest as a command; in quotes it may stand. */
+    for (char *c = text; ok && text[0] == '#' && *c; c++)
+        if (*c == '\n' || *c == '\r')
+            *c = ' ';
     if (!ok)
         h->failed = true;
     else if (!h->stopped && !h->failed)

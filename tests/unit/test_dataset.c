@@ -326,6 +326,12 @@ static void labels_and_values_are_checked(void **state)
     assert_fails(dir, NULL, C2S_RANGE, "sample 1");
     struct c2s_dataset_options infinite = {.scale = 1.0 / 0.0}, negative = {.limit = -1};
     assert_fails(dir, &infinite, C2S_RANGE, "finite");
+    struct c2s_dataset_options tiny = {.scale = 1e-300}, small = {.scale = 1e-37};
+    assert_fails(dir, &tiny, C2S_RANGE, "infinite inputs");
+    assert_fails(dir, &small, C2S_RANGE, "infinite inputs"); /* 255 / 1e-37 is beyond float32 */
+    write_float_pair(dir, x, (float[]){0, 1, 2}, 3, 1);
+    small.scale = 1e-35;
+    c2s_dataset_close(open_data(dir, &small));
     assert_fails(dir, &negative, C2S_RANGE, "limit");
     remove_temp_dir(dir);
 }
