@@ -1,7 +1,6 @@
 /* Tensors by content: each is stored once under its hash. And the removal of those nobody uses. */
 #include "private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

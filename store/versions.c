@@ -4,7 +4,6 @@
 #include <c2s/json.h>
 #include <c2s/keras.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool store_set(struct db *db, const char *name, int64_t value, struct c2s_error *err)

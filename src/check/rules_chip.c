@@ -1,8 +1,6 @@
 /* Rules of one chip: Akida layers against the limits in target.c. */
 #include "check/rule.h"
 
-#include <stdio.h>
-
 static const struct c2s_layer *neural(const struct c2s_check_run *run, int block)
 {
     return run->m->layers[run->chain.blocks[block].neural];

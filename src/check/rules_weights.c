@@ -1,7 +1,5 @@
 /* Rules about the numbers in a model: gammas, weights, bits. */
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "check/rule.h"
 

@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/alloc.h"
-
 /* Replaces index `from` by `to` wherever it is read, by layers from `first` on and by outputs. */
 static void redirect(struct c2s_model *m, int from, int to, int first)
 {

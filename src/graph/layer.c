@@ -2,7 +2,6 @@
 #include <c2s/layer.h>
 
 #include <math.h>
-#include <string.h>
 
 #include "base/alloc.h"
 

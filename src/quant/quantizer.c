@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/alloc.h"
-
 /* Every stride-th weight of a tensor, n of them: one channel, or all with stride 1. */
 struct view {
     const float *w;

@@ -2,7 +2,6 @@
  * The two commute when the normalization is increasing (max) or merely affine (average). */
 #include <c2s/quantize.h>
 
-#include "base/alloc.h"
 #include "quant/rewrite.h"
 
 bool quant_is_output(const struct c2s_model *m, int index)

@@ -3,7 +3,6 @@
 
 #include <c2s/quantizer.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"

@@ -4,9 +4,6 @@
 #include <c2s/quantizer.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-#include "base/alloc.h"
 
 #define DEFAULT_BINS    64
 #define DEFAULT_SAMPLES 200

@@ -2,7 +2,6 @@
 #include "session/private.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -1,9 +1,6 @@
 /* Removing versions, alone or with all that came from them. */
 #include "session/private.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/alloc.h"
 
 /* Moves the ids of `root` and of all that came from it to the front of ids; their number. Versions

@@ -2,11 +2,8 @@
  * when they are not the default. */
 #include "session/private.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/alloc.h"
 
 bool step_load(const char *path, char **out, struct c2s_error *err)
 {

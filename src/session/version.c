@@ -2,7 +2,6 @@
 #include <c2s/version.h>
 
 #include <c2s/keras.h>
-#include <string.h>
 
 #include "base/alloc.h"
 

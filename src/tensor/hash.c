@@ -3,7 +3,6 @@
 
 #include <sha2.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 

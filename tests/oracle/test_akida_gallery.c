@@ -1,10 +1,8 @@
 /* Which models convert: our answer against the toolkit's, on files with one planted problem each.
  * verdicts_VERSION.json was made with weights 4, activations 4, first layer 8. */
 #include "support.h"
+#include "files.h"
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <c2s/akida.h>
@@ -54,19 +52,6 @@ static bool we_convert(const char *path, const char *release, struct c2s_error *
     return ok;
 }
 
-static struct c2s_json *read_verdicts(const char *release)
-{
-    struct c2s_error err = {0};
-    static char text[200000];
-    FILE *f = fopen(data_path("gallery/verdicts_%s.json", release), "r");
-    assert_non_null(f);
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    fclose(f);
-    struct c2s_json *v = c2s_json_parse(text, n, &err);
-    assert_ok(v != NULL, &err);
-    return v;
-}
-
 static bool expected_answer(const char *file, const char *release, const struct c2s_json *verdict)
 {
     for (size_t i = 0; i < sizeof differences / sizeof differences[0]; i++)
@@ -104,7 +89,7 @@ static void the_same_models_convert(void **state)
     static const char *const all[] = {"1.8.13", "2.2.6"};
     for (int i = 0; i < 2; i++) {
         struct walk w = {.release = all[i]};
-        struct c2s_json *verdicts = read_verdicts(all[i]);
+        struct c2s_json *verdicts = read_json(data_path("gallery/verdicts_%s.json", all[i]));
         c2s_json_each(verdicts, compare, &w);
         assert_int_equal(w.n, c2s_json_size(verdicts));
         assert_true(w.n_converted > 10 && w.n - w.n_converted > 10);

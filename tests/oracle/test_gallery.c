@@ -2,10 +2,10 @@
  * says what cnn2snn answered for each file, mapping.json what mapping its conversion on the virtual
  * AKD1000 answered. Both were made with weights 4, activations 4, first layer 8. */
 #include "support.h"
+#include "files.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <c2s/finding.h>
@@ -70,21 +70,6 @@ static bool is_different(const char *file, enum c2s_level level, bool is_float)
 static bool takes_integers(const char *file) /* as the recorded verdicts were made */
 {
     return strcmp(file, "dense_first") == 0 || strcmp(file, "sep_first") == 0;
-}
-
-static struct c2s_json *read_json(const char *name)
-{
-    struct c2s_error err = {0};
-    FILE *f = fopen(data_path("gallery/%s", name), "rb");
-    assert_non_null(f);
-    char *text = malloc(1 << 20);
-    assert_non_null(text);
-    size_t n = fread(text, 1, 1 << 20, f);
-    fclose(f);
-    struct c2s_json *json = c2s_json_parse(text, n, &err);
-    assert_ok(json != NULL, &err);
-    free(text);
-    return json;
 }
 
 static bool is_said(const struct c2s_json *v)
@@ -226,8 +211,8 @@ static void planted_problems_are_found(void **state)
 static int load_verdicts(void **state)
 {
     (void)state;
-    verdicts = read_json("verdicts_2.2.6.json");
-    mapping = read_json("mapping.json");
+    verdicts = read_json(data_path("gallery/%s", "verdicts_2.2.6.json"));
+    mapping = read_json(data_path("gallery/%s", "mapping.json"));
     return 0;
 }
 

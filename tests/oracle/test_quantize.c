@@ -1,6 +1,7 @@
 /* Quantization against cnn2snn: every model, release and bit combination of the reference numbers,
  * and the verdicts on the gallery. */
 #include "support.h"
+#include "files.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -239,20 +240,6 @@ static void models_equal_the_toolkits_files(void **state)
     assert_int_equal(for_each_reference(check_file), 32);
 }
 
-static struct c2s_json *read_verdicts(const char *release)
-{
-    struct c2s_error err = {0};
-    FILE *f = fopen(data_path("gallery/verdicts_%s.json", release), "rb");
-    assert_non_null(f);
-    static char text[1 << 18];
-    size_t n = fread(text, 1, sizeof text, f);
-    fclose(f);
-    assert_true(n > 0 && n < sizeof text);
-    struct c2s_json *v = c2s_json_parse(text, n, &err);
-    assert_non_null(v);
-    return v;
-}
-
 struct gallery {
     enum c2s_rule rule;
     const char *const *refused_here; /* names that the toolkit takes and c2s_quantize does not */
@@ -291,7 +278,8 @@ static void gallery_verdicts_are_those_of_the_toolkit(void **state)
     static const char *const refused_22[] = {"nan_weight", NULL};
     static const char *const refused_18[] = {"nan_weight", "bn_negative_gamma_after_pool", NULL};
     struct gallery g22 = {C2S_RULE_22, refused_22, 0, 0}, g18 = {C2S_RULE_18, refused_18, 0, 0};
-    struct c2s_json *v22 = read_verdicts("2.2.6"), *v18 = read_verdicts("1.8.13");
+    struct c2s_json *v22 = read_json(data_path("gallery/verdicts_%s.json", "2.2.6")),
+                    *v18 = read_json(data_path("gallery/verdicts_%s.json", "1.8.13"));
     c2s_json_each(v22, check_verdict, &g22);
     c2s_json_each(v18, check_verdict, &g18);
     assert_int_equal(g22.n_models, 38);

@@ -7,33 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "files.h"
 #include "journal_support.h"
 #include "store.h"
 #include "support.h"
-
-static char folder[200];
-
-static int make_folder(void **state)
-{
-    *state = make_temp_dir();
-    snprintf(folder, sizeof folder, "%s", (char *)*state);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    remove_temp_dir(*state);
-    return 0;
-}
-
-static const char *in_folder(const char *name)
-{
-    static char paths[4][300];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
 
 static struct c2s_journal *open_at(const char *path)
 {
@@ -41,25 +18,6 @@ static struct c2s_journal *open_at(const char *path)
     struct c2s_journal *j = NULL;
     assert_ok(c2s_store_open(path, &j, &err), &err);
     return j;
-}
-
-static char *read_file(const char *path, size_t *n)
-{
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
-    char *bytes = malloc(1 << 20);
-    assert_non_null(bytes);
-    *n = fread(bytes, 1, 1 << 20, f);
-    fclose(f);
-    return bytes;
-}
-
-static void write_file(const char *path, const char *bytes, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    assert_int_equal(fclose(f), 0);
 }
 
 /* Opening must fail with this code and a sentence that holds `words`; the file stays as it is. */
@@ -83,13 +41,13 @@ static void refuses(const char *path, enum c2s_code code, const char *words)
 static void a_workspace_opens_again(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_at(in_folder("w.c2s"));
+    struct c2s_journal *j = open_at(in_test_folder("w.c2s"));
     append_version(j, 0, "load a.h5", small_model(5, 1));
     append_version(j, 1, "step", small_model(5, 2));
     struct c2s_error err = {0};
     assert_ok(j->ops->set_head(j, 1, &err), &err);
     j->ops->close(j);
-    j = open_at(in_folder("w.c2s"));
+    j = open_at(in_test_folder("w.c2s"));
     assert_int_equal(count_versions(j), 2);
     assert_int_equal(head_of(j), 1);
     struct c2s_model *expected = small_model(5, 2);
@@ -99,14 +57,14 @@ static void a_workspace_opens_again(void **state)
     c2s_model_destroy(expected);
     j->ops->close(j);
     /* The last one out leaves one file behind. */
-    assert_int_equal(access(in_folder("w.c2s-wal"), F_OK), -1);
+    assert_int_equal(access(in_test_folder("w.c2s-wal"), F_OK), -1);
 }
 
 static void an_empty_file_becomes_a_workspace(void **state)
 {
     (void)state;
-    write_file(in_folder("w.c2s"), "", 0);
-    struct c2s_journal *j = open_at(in_folder("w.c2s"));
+    write_file(in_test_folder("w.c2s"), "", 0);
+    struct c2s_journal *j = open_at(in_test_folder("w.c2s"));
     assert_int_equal(append_version(j, 0, "load a.h5", small_model(4, 1)), 1);
     j->ops->close(j);
 }
@@ -114,7 +72,7 @@ static void an_empty_file_becomes_a_workspace(void **state)
 static void other_files_are_refused(void **state)
 {
     (void)state;
-    const char *path = in_folder("f");
+    const char *path = in_test_folder("f");
     write_file(path, "hello", 5);
     refuses(path, C2S_FORMAT, "no workspace");
     write_file(path, "\x89HDF\r\n\x1a\n and more", 17);
@@ -129,28 +87,28 @@ static void other_files_are_refused(void **state)
 static void another_programs_database_is_refused(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_at(in_folder("w.c2s"));
+    struct c2s_journal *j = open_at(in_test_folder("w.c2s"));
     append_version(j, 0, "load a.h5", small_model(4, 1));
     j->ops->close(j);
     size_t n;
-    char *bytes = read_file(in_folder("w.c2s"), &n);
+    char *bytes = read_file(in_test_folder("w.c2s"), &n);
     bytes[68] ^= 1; /* the application id, fileformat.html section 1.3 */
-    write_file(in_folder("other.db"), bytes, n);
+    write_file(in_test_folder("other.db"), bytes, n);
     free(bytes);
-    refuses(in_folder("other.db"), C2S_FORMAT, "another program");
+    refuses(in_test_folder("other.db"), C2S_FORMAT, "another program");
 }
 
 static void a_newer_layout_is_refused(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_at(in_folder("w.c2s"));
+    struct c2s_journal *j = open_at(in_test_folder("w.c2s"));
     j->ops->close(j);
     size_t n;
-    char *bytes = read_file(in_folder("w.c2s"), &n);
+    char *bytes = read_file(in_test_folder("w.c2s"), &n);
     bytes[62] = 3; /* user_version 3 * 256 + 1 */
-    write_file(in_folder("w.c2s"), bytes, n);
+    write_file(in_test_folder("w.c2s"), bytes, n);
     free(bytes);
-    refuses(in_folder("w.c2s"), C2S_FORMAT, "newer c2s-shell");
+    refuses(in_test_folder("w.c2s"), C2S_FORMAT, "newer c2s-shell");
 }
 
 /* Whatever is cut off or overwritten: a clear failure, or the version as it was; never a crash and
@@ -175,26 +133,26 @@ static void try_damaged(const char *path, const struct c2s_model *expected)
 static void damage_never_gives_other_numbers(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_at(in_folder("w.c2s"));
+    struct c2s_journal *j = open_at(in_test_folder("w.c2s"));
     struct c2s_model *expected = small_model(300, 1);
     append_version(j, 0, "load a.h5", small_model(300, 1));
     j->ops->close(j);
     size_t n;
-    char *bytes = read_file(in_folder("w.c2s"), &n);
+    char *bytes = read_file(in_test_folder("w.c2s"), &n);
     int n_cut = 0;
     for (size_t length = 0; length < n; length += length < 128 ? 13 : 1777) {
-        write_file(in_folder("cut.c2s"), bytes, length);
-        try_damaged(in_folder("cut.c2s"), expected);
-        unlink(in_folder("cut.c2s-wal")), unlink(in_folder("cut.c2s-shm"));
+        write_file(in_test_folder("cut.c2s"), bytes, length);
+        try_damaged(in_test_folder("cut.c2s"), expected);
+        unlink(in_test_folder("cut.c2s-wal")), unlink(in_test_folder("cut.c2s-shm"));
         n_cut++;
     }
     assert_true(n_cut > 20);
     for (size_t at = 100; at < n; at += 331) {
         char kept = bytes[at];
         bytes[at] = (char)~kept;
-        write_file(in_folder("cut.c2s"), bytes, n);
-        try_damaged(in_folder("cut.c2s"), expected);
-        unlink(in_folder("cut.c2s-wal")), unlink(in_folder("cut.c2s-shm"));
+        write_file(in_test_folder("cut.c2s"), bytes, n);
+        try_damaged(in_test_folder("cut.c2s"), expected);
+        unlink(in_test_folder("cut.c2s-wal")), unlink(in_test_folder("cut.c2s-shm"));
         bytes[at] = kept;
     }
     free(bytes);
@@ -204,19 +162,19 @@ static void damage_never_gives_other_numbers(void **state)
 static void changed_numbers_are_noticed(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_at(in_folder("w.c2s"));
+    struct c2s_journal *j = open_at(in_test_folder("w.c2s"));
     struct c2s_model *m = small_model(300, 1);
     float first = c2s_f32(m->layers[1]->params[C2S_KERNEL])[0];
     append_version(j, 0, "load a.h5", m);
     j->ops->close(j);
     size_t n;
-    char *bytes = read_file(in_folder("w.c2s"), &n);
+    char *bytes = read_file(in_test_folder("w.c2s"), &n);
     char *at = memmem(bytes, n, &first, sizeof first);
     assert_non_null(at);
     at[0] ^= 1;
-    write_file(in_folder("w.c2s"), bytes, n);
+    write_file(in_test_folder("w.c2s"), bytes, n);
     free(bytes);
-    j = open_at(in_folder("w.c2s"));
+    j = open_at(in_test_folder("w.c2s"));
     struct c2s_error err = {0};
     struct c2s_version *v = NULL;
     assert_false(j->ops->fetch(j, 1, &v, &err));
@@ -231,11 +189,11 @@ static void places_that_cannot_be(void **state)
     (void)state;
     struct c2s_error err = {0};
     struct c2s_journal *j = NULL;
-    assert_false(c2s_store_open(in_folder("no/such/w.c2s"), &j, &err));
+    assert_false(c2s_store_open(in_test_folder("no/such/w.c2s"), &j, &err));
     assert_int_equal(err.code, C2S_IO);
     assert_non_null(strstr(err.text, "-w"));
     err = (struct c2s_error){0};
-    assert_false(c2s_store_open(folder, &j, &err));
+    assert_false(c2s_store_open(test_folder(), &j, &err));
     assert_int_equal(err.code, C2S_IO);
     assert_non_null(strstr(err.text, "folder"));
     err = (struct c2s_error){0};
@@ -273,7 +231,7 @@ static void read_but_not_write(void)
     struct c2s_error err = {0};
     struct c2s_journal *j = NULL;
     struct c2s_version *v = NULL;
-    must(c2s_store_open(in_folder("w.c2s"), &j, &err));
+    must(c2s_store_open(in_test_folder("w.c2s"), &j, &err));
     must(j->ops->is_read_only(j));
     must(j->ops->fetch(j, 1, &v, &err) && v->info.id == 1);
     must(!j->ops->set_head(j, 1, &err));
@@ -285,25 +243,25 @@ static void read_but_not_write(void)
 static void a_read_only_file_can_be_looked_at(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_at(in_folder("w.c2s"));
+    struct c2s_journal *j = open_at(in_test_folder("w.c2s"));
     append_version(j, 0, "load a.h5", small_model(4, 1));
     j->ops->close(j);
-    assert_int_equal(chmod(in_folder("w.c2s"), 0444), 0);
-    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(chmod(in_test_folder("w.c2s"), 0444), 0);
+    assert_int_equal(chmod(test_folder(), 0777), 0);
     without_rights(read_but_not_write);
-    assert_int_equal(chmod(folder, 0555), 0);
+    assert_int_equal(chmod(test_folder(), 0555), 0);
     without_rights(read_but_not_write);
-    /* The file may be written, but not its folder, where the log would have to be. */
-    assert_int_equal(chmod(in_folder("w.c2s"), 0666), 0);
+    /* The file may be written, but not its test_folder(), where the log would have to be. */
+    assert_int_equal(chmod(in_test_folder("w.c2s"), 0666), 0);
     without_rights(read_but_not_write);
-    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(chmod(test_folder(), 0755), 0);
 }
 
 static void cannot_create(void)
 {
     struct c2s_error err = {0};
     struct c2s_journal *j = NULL;
-    must(!c2s_store_open(in_folder("new.c2s"), &j, &err));
+    must(!c2s_store_open(in_test_folder("new.c2s"), &j, &err));
     must(err.code == C2S_IO && strstr(err.text, "Permission denied") && strstr(err.text, "-w"));
 }
 
@@ -311,19 +269,19 @@ static void cannot_read(void)
 {
     struct c2s_error err = {0};
     struct c2s_journal *j = NULL;
-    must(!c2s_store_open(in_folder("secret.c2s"), &j, &err));
+    must(!c2s_store_open(in_test_folder("secret.c2s"), &j, &err));
     must(err.code == C2S_IO && strstr(err.text, "Permission denied"));
 }
 
 static void a_read_only_place_is_told(void **state)
 {
     (void)state;
-    assert_int_equal(chmod(folder, 0555), 0);
+    assert_int_equal(chmod(test_folder(), 0555), 0);
     without_rights(cannot_create);
-    assert_int_equal(chmod(folder, 0755), 0);
-    struct c2s_journal *j = open_at(in_folder("secret.c2s"));
+    assert_int_equal(chmod(test_folder(), 0755), 0);
+    struct c2s_journal *j = open_at(in_test_folder("secret.c2s"));
     j->ops->close(j);
-    assert_int_equal(chmod(in_folder("secret.c2s"), 0), 0);
+    assert_int_equal(chmod(in_test_folder("secret.c2s"), 0), 0);
     without_rights(cannot_read);
 }
 
@@ -337,7 +295,7 @@ static void odd_names_are_only_names(void **state)
     assert_int_equal(err.code, C2S_USAGE);
     char *before = getcwd(NULL, 0);
     assert_non_null(before);
-    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(chdir(test_folder()), 0);
     write_file("theirs", "hello", 5);
     j = open_at("file:theirs?mode=memory");
     append_version(j, 0, "load a.h5", small_model(4, 1));
@@ -349,7 +307,7 @@ static void odd_names_are_only_names(void **state)
     free(before);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)
 
 int main(void)
 {

@@ -64,8 +64,14 @@ struct c2s_findings run_check(const struct c2s_model *m, enum c2s_level level, b
     return f;
 }
 
-void assert_broken_are_reported(const struct check_case *cases, int n)
+/* What run_check_cases was given: cmocka's tests take no arguments. */
+static const struct check_case *cases;
+static int n;
+static bool (*belongs)(const struct c2s_rule_info *rule);
+
+static void broken_models_are_reported(void **state)
 {
+    (void)state;
     for (int i = 0; i < n; i++) {
         struct c2s_model *m = cases[i].build(true);
         struct c2s_findings f = run_check(m, C2S_LEVEL_AKD1000, cases[i].input_is_integers);
@@ -89,8 +95,9 @@ void assert_broken_are_reported(const struct check_case *cases, int n)
     }
 }
 
-void assert_sound_are_clean(const struct check_case *cases, int n)
+static void sound_models_are_not(void **state)
 {
+    (void)state;
     for (int i = 0; i < n; i++) {
         struct c2s_model *m = cases[i].build(false);
         struct c2s_findings f = run_check(m, C2S_LEVEL_AKD1000, cases[i].input_is_integers);
@@ -104,8 +111,9 @@ void assert_sound_are_clean(const struct check_case *cases, int n)
     }
 }
 
-void assert_levels_are_kept(const struct check_case *cases, int n)
+static void levels_leave_later_ones_out(void **state)
 {
+    (void)state;
     for (int i = 0; i < n; i++) {
         struct c2s_model *m = cases[i].build(true);
         for (int level = C2S_LEVEL_KERAS; level <= C2S_LEVEL_AKD1000; level++) {
@@ -153,8 +161,9 @@ static bool is_converted(const struct c2s_model *m, bool integers, struct c2s_er
     return ok;
 }
 
-void assert_conversion_agrees(const struct check_case *cases, int n)
+static void conversion_agrees(void **state)
 {
+    (void)state;
     for (int i = 0; i < n; i++) {
         const struct c2s_rule_info *rule = c2s_rule_find(cases[i].id);
         bool is_refusal = rule->severity == C2S_ERROR && rule->level != C2S_LEVEL_AKD1000;
@@ -171,11 +180,28 @@ void assert_conversion_agrees(const struct check_case *cases, int n)
     }
 }
 
-void assert_rule_is_tested(const struct c2s_rule_info *rule, const struct check_case *cases, int n)
+static void every_rule_of_the_file_is_tested(void **state)
 {
-    int i = 0;
-    while (i < n && strcmp(cases[i].id, rule->id) != 0)
-        i++;
-    if (i == n)
-        fail_msg("%s is not tested", rule->id);
+    (void)state;
+    for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++) {
+        int i = 0;
+        while (i < n && strcmp(cases[i].id, rule->id) != 0)
+            i++;
+        if (i == n && belongs(rule))
+            fail_msg("%s is not tested", rule->id);
+    }
+}
+
+int run_check_cases(const struct check_case *all, int n_all,
+                    bool (*belongs_here)(const struct c2s_rule_info *rule))
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(broken_models_are_reported),       cmocka_unit_test(sound_models_are_not),
+        cmocka_unit_test(levels_leave_later_ones_out),      cmocka_unit_test(conversion_agrees),
+        cmocka_unit_test(every_rule_of_the_file_is_tested),
+    };
+    cases = all;
+    n = n_all;
+    belongs = belongs_here;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

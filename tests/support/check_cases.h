@@ -28,15 +28,15 @@ struct check_case {
 
 /* Rows are the caller's to finish; fails the test on error. */
 struct c2s_findings run_check(const struct c2s_model *m, enum c2s_level level, bool integers);
-/* The rule reports the broken model once on its layer, and no error is found beside it. */
-void assert_broken_are_reported(const struct check_case *cases, int n);
-/* No error and not this rule on the sound one. */
-void assert_sound_are_clean(const struct check_case *cases, int n);
-/* A check of a level runs the rules of that level and those before; counts agree with rows. */
-void assert_levels_are_kept(const struct check_case *cases, int n);
-/* quantize and convert refuse the broken model if the rule is an error at level akida or before (or
- * take it where check is stricter), and take it otherwise; they take the sound one. */
-void assert_conversion_agrees(const struct check_case *cases, int n);
-void assert_rule_is_tested(const struct c2s_rule_info *rule, const struct check_case *cases, int n);
+/* Runs as cmocka tests, on cases[n] of one file:
+ * - the rule reports the broken model once on its layer, and no error is found beside it;
+ * - no error and not this rule on the sound one;
+ * - a check of a level runs the rules of that level and those before; counts agree with rows;
+ * - quantize and convert refuse the broken model if the rule is an error at level akida or before
+ *   (or take it where check is stricter), and take it otherwise; they take the sound one;
+ * - every rule that belongs to the file has a case.
+ * Returns the number of failed tests, for main. */
+int run_check_cases(const struct check_case *cases, int n,
+                    bool (*belongs)(const struct c2s_rule_info *rule));
 
 #endif

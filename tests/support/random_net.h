@@ -39,12 +39,22 @@ static inline struct c2s_tensor *random_tensor(enum c2s_dtype dtype, int rank, c
 struct layer_recipe {
     enum c2s_akida_type type;
     int filters, kernel[2], strides[2];
-    enum c2s_padding padding;
+    enum c2s_padding padding; /* 0 = C2S_VALID */
     enum c2s_akida_pool pool;
     int pool_size[2], pool_strides[2];
     int weights_bits, act_bits; /* act_bits 0 = no activation */
     int padding_value;
 };
+
+static inline struct layer_recipe dense_recipe(int units, int weights_bits, int act_bits)
+{
+    return (struct layer_recipe){.type = C2S_AKIDA_FULLY_CONNECTED,
+                                 .filters = units,
+                                 .kernel = {1, 1},
+                                 .strides = {1, 1},
+                                 .weights_bits = weights_bits,
+                                 .act_bits = act_bits};
+}
 
 static inline void size_output(struct c2s_akida_layer *l)
 {

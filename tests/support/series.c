@@ -2,11 +2,11 @@
 #include "series.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <c2s/engine.h>
 
+#include "chains.h"
 #include "support.h"
 
 static uint64_t seed;
@@ -38,28 +38,17 @@ static void set_random(struct c2s_layer *l, enum c2s_role role, int rank, const 
     c2s_layer_set_param(l, role, t);
 }
 
-/* Appends to the end of the chain and returns the layer, borrowed. */
 struct c2s_layer *series_add(struct c2s_model *m, enum c2s_op op, const char *name)
 {
     struct c2s_error err = {0};
-    struct c2s_layer *l = c2s_layer_create(op, name, &err);
-    assert_non_null(l);
-    if (m->n_layers > 0)
-        assert_ok(c2s_layer_add_input(l, m->n_layers - 1, &err), &err);
-    assert_ok(c2s_model_add(m, l, NULL, &err), &err);
+    struct c2s_layer *l = chain_add(m, op, name);
     assert_ok(c2s_model_infer_shapes(m, &err), &err);
     return l;
 }
 
 struct c2s_model *series_start(int rank, int64_t h, int64_t w, int64_t c)
 {
-    struct c2s_error err = {0};
-    struct c2s_model *m = c2s_model_create("net", &err);
-    struct c2s_layer *input = c2s_layer_create(C2S_OP_INPUT, "input", &err);
-    input->rank = rank;
-    memcpy(input->dims, rank == 3 ? (int64_t[]){h, w, c} : (int64_t[]){c, 0, 0}, 3 * sizeof h);
-    assert_ok(c2s_model_add(m, input, NULL, &err) && c2s_model_add_input(m, 0, &err), &err);
-    return m;
+    return chain_create(rank == 3 ? (int)h : 0, (int)w, (int)c);
 }
 
 struct c2s_model *series_end(struct c2s_model *m)

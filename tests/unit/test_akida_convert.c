@@ -261,6 +261,7 @@ static void unfolded_batch_norm_with_a_negative_gamma(void **state)
         /* 0.2 is no float: T lies within one of the exact value, at its floor. */
         assert_in_range(c2s_i32(l->threshold)[0], 16, 17);
         assert_in_range(-c2s_i32(l->threshold)[1], 55, 57);
+        /* Some float32 roundings of numbers up to 8, each 5e-7 at the most. */
         assert_true(fabsf(c2s_f32(l->act_step)[0] - 4) < 1e-5f);
         assert_true(fabsf(c2s_f32(l->act_step)[1] - 8) < 1e-5f);
         c2s_akida_net_destroy(net);

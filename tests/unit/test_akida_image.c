@@ -1,5 +1,6 @@
 /* The Akida image: what is written is read back, and files that are cut, of another kind or of a
  * newer version are refused with a sentence. */
+#include "files.h"
 #include "random_net.h"
 
 #include <math.h>
@@ -10,39 +11,26 @@
 static struct c2s_akida_net *sample_net(void)
 {
     const struct layer_recipe chain[] = {
-        {C2S_AKIDA_INPUT_CONVOLUTIONAL,
-         5,
-         {5, 3},
-         {2, 1},
-         C2S_SAME,
-         C2S_AKIDA_MAX_POOL,
-         {2, 2},
-         {2, 1},
-         8,
-         4,
-         128},
-        {C2S_AKIDA_SEPARABLE_CONVOLUTIONAL,
-         6,
-         {3, 3},
-         {1, 1},
-         C2S_SAME,
-         C2S_AKIDA_AVERAGE_POOL,
-         {0, 0},
-         {0, 0},
-         4,
-         1,
-         0},
-        {C2S_AKIDA_FULLY_CONNECTED,
-         4,
-         {1, 1},
-         {1, 1},
-         C2S_VALID,
-         C2S_AKIDA_NO_POOL,
-         {0, 0},
-         {0, 0},
-         2,
-         0,
-         0},
+        {.type = C2S_AKIDA_INPUT_CONVOLUTIONAL,
+         .filters = 5,
+         .kernel = {5, 3},
+         .strides = {2, 1},
+         .padding = C2S_SAME,
+         .pool = C2S_AKIDA_MAX_POOL,
+         .pool_size = {2, 2},
+         .pool_strides = {2, 1},
+         .weights_bits = 8,
+         .act_bits = 4,
+         .padding_value = 128},
+        {.type = C2S_AKIDA_SEPARABLE_CONVOLUTIONAL,
+         .filters = 6,
+         .kernel = {3, 3},
+         .strides = {1, 1},
+         .padding = C2S_SAME,
+         .pool = C2S_AKIDA_AVERAGE_POOL,
+         .weights_bits = 4,
+         .act_bits = 1},
+        dense_recipe(4, 2, 0),
     };
     struct c2s_akida_net *net = random_net((int[]){12, 10, 3}, chain, 3);
     net->rule = C2S_CONVERT_18;
@@ -53,18 +41,14 @@ static struct c2s_akida_net *sample_net(void)
 
 static struct c2s_akida_net *sample_input_data_net(void)
 {
-    const struct layer_recipe chain[] = {{C2S_AKIDA_CONVOLUTIONAL,
-                                          3,
-                                          {1, 1},
-                                          {1, 1},
-                                          C2S_VALID,
-                                          C2S_AKIDA_NO_POOL,
-                                          {0, 0},
-                                          {0, 0},
-                                          4,
-                                          2,
-                                          0}};
-    return random_net((int[]){4, 5, 6}, chain, 1);
+    const struct layer_recipe layer = {.type = C2S_AKIDA_CONVOLUTIONAL,
+                                       .filters = 3,
+                                       .kernel = {1, 1},
+                                       .strides = {1, 1},
+                                       .padding = C2S_VALID,
+                                       .weights_bits = 4,
+                                       .act_bits = 2};
+    return random_net((int[]){4, 5, 6}, &layer, 1);
 }
 
 static void assert_same_tensor(const struct c2s_tensor *a, const struct c2s_tensor *b)
@@ -293,26 +277,23 @@ static void other_files_are_refused(void **state)
 static void cut_files_are_refused(void **state)
 {
     (void)state;
-    static char bytes[200000];
     struct c2s_error err = {0};
     char *dir = make_temp_dir(), path[300];
     snprintf(path, sizeof path, "%s/image.h5", dir);
     struct c2s_akida_net *net = sample_net();
     assert_ok(c2s_akida_image_write(net, path, false, NULL, NULL, &err), &err);
     c2s_akida_net_destroy(net);
-    FILE *f = fopen(path, "rb");
-    size_t n = fread(bytes, 1, sizeof bytes, f);
-    fclose(f);
-    assert_true(n > 1000 && n < sizeof bytes);
+    size_t n;
+    char *bytes = read_file(path, &n);
+    assert_true(n > 1000);
     for (size_t i = 0; i < 40; i++) {
         struct c2s_error problem = {0};
-        f = fopen(path, "wb");
-        assert_int_equal(fwrite(bytes, 1, n * i / 40, f), n * i / 40);
-        fclose(f);
+        write_file(path, bytes, n * i / 40);
         assert_false(c2s_akida_image_read(path, &net, &problem));
         assert_int_equal(problem.code, C2S_FORMAT);
         assert_null(net);
     }
+    free(bytes);
     remove_temp_dir(dir);
 }
 

@@ -155,45 +155,13 @@ static const struct check_case cases[] = {
     {"E056", "conv_1", threshold_range},
     {"E057", "conv_1", act_step_range},
 };
-#define N_CASES ((int)(sizeof cases / sizeof cases[0]))
 
-static void broken_models_are_reported(void **state)
+static bool belongs(const struct c2s_rule_info *rule)
 {
-    (void)state;
-    assert_broken_are_reported(cases, N_CASES);
-}
-
-static void sound_models_are_not(void **state)
-{
-    (void)state;
-    assert_sound_are_clean(cases, N_CASES);
-}
-
-static void levels_leave_later_ones_out(void **state)
-{
-    (void)state;
-    assert_levels_are_kept(cases, N_CASES);
-}
-static void conversion_agrees(void **state)
-{
-    (void)state;
-    assert_conversion_agrees(cases, N_CASES);
-}
-
-static void every_rule_of_this_file_is_tested(void **state)
-{
-    (void)state;
-    for (const struct c2s_rule_info *r = c2s_rules(); r->id; r++)
-        if (strstr(NUMBER_RULES, r->id))
-            assert_rule_is_tested(r, cases, N_CASES);
+    return strstr(NUMBER_RULES, rule->id);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(broken_models_are_reported),        cmocka_unit_test(sound_models_are_not),
-        cmocka_unit_test(levels_leave_later_ones_out),       cmocka_unit_test(conversion_agrees),
-        cmocka_unit_test(every_rule_of_this_file_is_tested),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_check_cases(cases, sizeof cases / sizeof cases[0], belongs);
 }

@@ -1,6 +1,7 @@
 /* Damaged data files: cut at every byte, bits flipped, memory refused. Nothing may crash or leak
  * (the sanitizer build watches), and a cut file must never open. */
 #include "support.h"
+#include "files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,29 +11,6 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-
-struct bytes {
-    uint8_t *data;
-    size_t n;
-};
-
-static struct bytes slurp(const char *path)
-{
-    struct bytes b = {malloc(1 << 16), 0};
-    FILE *f = fopen(path, "rb");
-    assert_non_null(f);
-    b.n = fread(b.data, 1, 1 << 16, f);
-    fclose(f);
-    return b;
-}
-
-static void spill(const char *path, const uint8_t *data, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, n, f), n);
-    fclose(f);
-}
 
 /* A folder with labels, and a gzip of the images beside them. */
 struct place {
@@ -66,37 +44,39 @@ static bool opens(const char *path)
 
 static void cut_everywhere(const char *fixture, const char *name)
 {
-    struct bytes b = slurp(data_path("datasets/%s", fixture));
+    size_t n_bytes;
+    uint8_t *bytes = read_file(data_path("datasets/%s", fixture), &n_bytes);
     struct place p = make_place(name);
-    spill(p.file, b.data, b.n);
+    write_file(p.file, bytes, n_bytes);
     assert_true(opens(p.file));
-    for (size_t n = 0; n < b.n; n++) {
-        spill(p.file, b.data, n);
+    for (size_t n = 0; n < n_bytes; n++) {
+        write_file(p.file, bytes, n);
         if (opens(p.file))
-            fail_msg("%s opens after %zu of %zu bytes", fixture, n, b.n);
+            fail_msg("%s opens after %zu of %zu bytes", fixture, n, n_bytes);
     }
-    free(b.data);
+    free(bytes);
     remove_temp_dir(p.dir);
 }
 
 static void flip_bits(const char *fixture, const char *name, int n_files)
 {
-    struct bytes b = slurp(data_path("datasets/%s", fixture));
+    size_t n_bytes;
+    uint8_t *bytes = read_file(data_path("datasets/%s", fixture), &n_bytes);
     struct place p = make_place(name);
     struct c2s_rng rng;
     c2s_rng_seed(&rng, 2024);
-    uint8_t *changed = malloc(b.n);
+    uint8_t *changed = malloc(n_bytes);
     int n_refused = 0;
     for (int i = 0; i < n_files; i++) {
-        memcpy(changed, b.data, b.n);
+        memcpy(changed, bytes, n_bytes);
         for (uint64_t k = 1 + c2s_rng_below(&rng, 4); k > 0; k--)
-            changed[c2s_rng_below(&rng, b.n)] ^= (uint8_t)(1u << c2s_rng_below(&rng, 8));
-        spill(p.file, changed, b.n);
+            changed[c2s_rng_below(&rng, n_bytes)] ^= (uint8_t)(1u << c2s_rng_below(&rng, 8));
+        write_file(p.file, changed, n_bytes);
         n_refused += !opens(p.file);
     }
     assert_true(n_refused > n_files / 10); /* most bytes matter */
     free(changed);
-    free(b.data);
+    free(bytes);
     remove_temp_dir(p.dir);
 }
 
@@ -141,34 +121,36 @@ static void flipped_bits(void **state)
 static void a_changed_pixel_in_a_stored_archive_is_noticed(void **state)
 {
     (void)state;
-    struct bytes b = slurp(data_path("datasets/stored.npz"));
+    size_t n_bytes;
+    uint8_t *bytes = read_file(data_path("datasets/stored.npz"), &n_bytes);
     struct place p = make_place("changed.npz");
-    b.data[200] ^= 1;
-    spill(p.file, b.data, b.n);
+    bytes[200] ^= 1;
+    write_file(p.file, bytes, n_bytes);
     struct c2s_error err = {0};
     struct c2s_dataset *d = NULL;
     assert_false(c2s_dataset_open(p.file, NULL, &d, &err));
     assert_int_equal(err.code, C2S_FORMAT);
     assert_non_null(strstr(err.text, "checksum"));
-    free(b.data);
+    free(bytes);
     remove_temp_dir(p.dir);
 }
 
 static void file_cut_while_open_gives_an_error(void **state)
 {
     (void)state;
-    struct bytes b = slurp(data_path("datasets/images_v2.npy"));
+    size_t n_bytes;
+    uint8_t *bytes = read_file(data_path("datasets/images_v2.npy"), &n_bytes);
     struct place p = make_place("images.npy");
     struct c2s_error err = {0};
     struct c2s_dataset *d = NULL;
     struct c2s_tensor *x = NULL;
-    spill(p.file, b.data, b.n);
+    write_file(p.file, bytes, n_bytes);
     assert_ok(c2s_dataset_open(p.file, NULL, &d, &err), &err);
-    spill(p.file, b.data, b.n - 1);
+    write_file(p.file, bytes, n_bytes - 1);
     assert_false(c2s_dataset_raw(d, 4, 1, &x, &err));
     assert_int_equal(err.code, C2S_FORMAT);
     c2s_dataset_close(d);
-    free(b.data);
+    free(bytes);
     remove_temp_dir(p.dir);
 }
 

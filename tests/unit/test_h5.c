@@ -1,10 +1,10 @@
 /* The HDF5 cover: round trips, every kind of string, hostile and damaged files, atomic writes. */
 #include "support.h"
+#include "files.h"
 
 #include <fcntl.h>
 #include <hdf5.h>
 #include <signal.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,50 +14,6 @@
 
 #include "base/alloc.h"
 #include "h5/h5.h"
-
-static char *folder;
-
-static const char *in_folder(const char *name)
-{
-    static char paths[4][600];
-    static unsigned next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = make_temp_dir();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temp_dir(folder);
-    return 0;
-}
-
-static int n_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    assert_non_null(dir);
-    int n = 0;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        n += entry->d_name[0] != '.';
-    closedir(dir);
-    return n;
-}
-
-static void write_bytes(const char *path, const void *bytes, size_t n)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, n, file), n);
-    fclose(file);
-}
 
 static struct c2s_tensor *ramp(enum c2s_dtype dtype, int rank, const int64_t *dims)
 {
@@ -79,7 +35,7 @@ static void tensors_come_back(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    const char *path = in_folder("round.h5");
+    const char *path = in_test_folder("round.h5");
     static const int64_t dims[] = {4, 3, 2};
     struct h5_writer *w;
     assert_ok(h5_create(path, false, &w, &err), &err);
@@ -91,9 +47,9 @@ static void tensors_come_back(void **state)
         snprintf(name, sizeof name, "/a/b%d/kernel:0", d);
         assert_ok(h5_write(w, name, sent[d], &err), &err);
     }
-    assert_int_equal(n_files(folder), 0); /* nothing is there before the commit */
+    assert_int_equal(count_files(test_folder()), 0); /* nothing is there before the commit */
     assert_ok(h5_commit(w, &err), &err);
-    assert_int_equal(n_files(folder), 1);
+    assert_int_equal(count_files(test_folder()), 1);
 
     struct h5_file *f;
     assert_ok(h5_open(path, &f, &err), &err);
@@ -120,7 +76,7 @@ static void rows_are_a_part(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    const char *path = in_folder("rows.h5");
+    const char *path = in_test_folder("rows.h5");
     static const int64_t dims[] = {5, 2};
     struct c2s_tensor *sent = ramp(C2S_U8, 2, dims), *t;
     struct h5_writer *w;
@@ -147,7 +103,7 @@ static void attributes_come_back(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    const char *path = in_folder("attr.h5");
+    const char *path = in_test_folder("attr.h5");
     static const char *const names[] = {"dense", "conv2d_10", "h\xc3\xa4user"};
     struct h5_writer *w;
     assert_ok(h5_create(path, false, &w, &err), &err);
@@ -193,7 +149,7 @@ static void long_lists_are_split(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    const char *path = in_folder("split.h5");
+    const char *path = in_test_folder("split.h5");
     enum { N = 9000 };
     const char **names = calloc(N, sizeof *names);
     for (int i = 0; i < N; i++) {
@@ -278,7 +234,7 @@ static void strings_of_every_kind_are_read(void **state)
         {H5T_CSET_ASCII, H5T_STR_NULLTERM, 7, false}, {H5T_CSET_UTF8, H5T_STR_NULLTERM, 30, true},
     };
     struct c2s_error err = {0};
-    const char *path = in_folder("strings.h5");
+    const char *path = in_test_folder("strings.h5");
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     char name[16];
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -324,7 +280,7 @@ static void hostile_objects_are_refused(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    const char *path = in_folder("hostile.h5");
+    const char *path = in_test_folder("hostile.h5");
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hsize_t few[] = {4}, many[] = {1000000, 1000000, 1000}, chunk[] = {1000, 1, 1};
     hid_t small = H5Screate_simple(1, few, NULL), huge = H5Screate_simple(3, many, NULL);
@@ -376,7 +332,7 @@ static void compressed_data_are_read(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    const char *path = in_folder("gzip.h5");
+    const char *path = in_test_folder("gzip.h5");
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     hsize_t dims[] = {3000}, chunk[] = {1000};
     double values[3000];
@@ -429,34 +385,32 @@ static void other_formats_are_named(void **state)
         {"some words", "not an HDF5 file"},
         {"", "empty"},
     };
-    const char *path = in_folder("other");
+    const char *path = in_test_folder("other");
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        write_bytes(path, heads[i].bytes, strlen(heads[i].bytes));
+        write_file(path, heads[i].bytes, strlen(heads[i].bytes));
         refuse_open(path, C2S_FORMAT, heads[i].word);
     }
     unlink(path);
     refuse_open(path, C2S_IO, "no file");
-    refuse_open(folder, C2S_FORMAT, "folder");
+    refuse_open(test_folder(), C2S_FORMAT, "folder");
     refuse_open("/dev/null", C2S_FORMAT, "device");
     refuse_open(data_path("corpus/k3_seq.keras"), C2S_FORMAT, ".keras");
-    write_bytes(in_folder("saved_model.pb"), "x", 1);
-    refuse_open(folder, C2S_FORMAT, "SavedModel");
-    unlink(in_folder("saved_model.pb"));
+    write_file(in_test_folder("saved_model.pb"), "x", 1);
+    refuse_open(test_folder(), C2S_FORMAT, "SavedModel");
+    unlink(in_test_folder("saved_model.pb"));
 }
 
 static void cut_files_are_refused(void **state)
 {
     (void)state;
-    FILE *file = fopen(data_path("gallery/two_inputs.h5"), "rb");
-    assert_non_null(file);
-    char bytes[20000];
-    size_t n = fread(bytes, 1, sizeof bytes, file);
-    fclose(file);
-    const char *path = in_folder("cut.h5");
+    size_t n;
+    char *bytes = read_file(data_path("gallery/two_inputs.h5"), &n);
+    const char *path = in_test_folder("cut.h5");
     for (size_t cut = 8; cut < n; cut = cut * 2) {
-        write_bytes(path, bytes, cut);
+        write_file(path, bytes, cut);
         refuse_open(path, C2S_FORMAT, "cut short or damaged");
     }
+    free(bytes);
     unlink(path);
 }
 
@@ -477,34 +431,34 @@ static void targets_are_checked_first(void **state)
     (void)state;
     struct c2s_error err = {0};
     struct h5_writer *w;
-    const char *path = in_folder("old.h5");
-    write_bytes(path, "old", 3);
+    const char *path = in_test_folder("old.h5");
+    write_file(path, "old", 3);
     assert_false(h5_create(path, false, &w, &err));
     assert_int_equal(err.code, C2S_EXISTS);
     err = (struct c2s_error){0};
-    assert_false(h5_create(in_folder("none/x.h5"), false, &w, &err));
+    assert_false(h5_create(in_test_folder("none/x.h5"), false, &w, &err));
     assert_int_equal(err.code, C2S_IO);
     assert_non_null(strstr(err.text, "no folder"));
     err = (struct c2s_error){0};
-    assert_false(h5_create(folder, true, &w, &err));
+    assert_false(h5_create(test_folder(), true, &w, &err));
     assert_int_equal(err.code, C2S_IO);
     h5_discard(small_writer(path, true));
-    assert_int_equal(n_files(folder), 1);
+    assert_int_equal(count_files(test_folder()), 1);
     struct stat info;
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_size, 3); /* discarding leaves the old file as it was */
     err = (struct c2s_error){0};
     assert_ok(h5_commit(small_writer(path, true), &err), &err);
-    assert_int_equal(n_files(folder), 1);
+    assert_int_equal(count_files(test_folder()), 1);
     struct h5_file *f;
     assert_ok(h5_open(path, &f, &err), &err);
     h5_close(f);
     unlink(path);
     w = small_writer(path, false);
-    write_bytes(path, "new", 3); /* somebody was faster */
+    write_file(path, "new", 3); /* somebody was faster */
     assert_false(h5_commit(w, &err));
     assert_int_equal(err.code, C2S_EXISTS);
-    assert_int_equal(n_files(folder), 1);
+    assert_int_equal(count_files(test_folder()), 1);
     unlink(path);
 }
 
@@ -513,8 +467,8 @@ static void full_disk_loses_nothing(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    const char *path = in_folder("full.h5");
-    write_bytes(path, "old", 3);
+    const char *path = in_test_folder("full.h5");
+    write_file(path, "old", 3);
     struct h5_writer *w = small_writer(path, true);
     struct rlimit before, small;
     signal(SIGXFSZ, SIG_IGN);
@@ -526,7 +480,7 @@ static void full_disk_loses_nothing(void **state)
     setrlimit(RLIMIT_FSIZE, &before);
     assert_false(ok);
     assert_int_equal(err.code, C2S_IO);
-    assert_int_equal(n_files(folder), 1);
+    assert_int_equal(count_files(test_folder()), 1);
     struct stat info;
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_size, 3);
@@ -540,12 +494,9 @@ static void equal_contents_give_equal_bytes(void **state)
     char *bytes[2] = {0};
     size_t sizes[2] = {0};
     for (int i = 0; i < 2; i++) {
-        const char *path = in_folder("same.h5");
+        const char *path = in_test_folder("same.h5");
         assert_ok(h5_commit(small_writer(path, true), &err), &err);
-        FILE *file = fopen(path, "rb");
-        bytes[i] = malloc(200000);
-        sizes[i] = fread(bytes[i], 1, 200000, file);
-        fclose(file);
+        bytes[i] = read_file(path, &sizes[i]);
         sleep(i == 0); /* the clock moves on */
         unlink(path);
     }
@@ -573,5 +524,5 @@ int main(void)
         cmocka_unit_test(full_disk_loses_nothing),
         cmocka_unit_test(equal_contents_give_equal_bytes),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

@@ -1,12 +1,11 @@
 /* Damaged Keras files: cut at many places, bytes changed by a fixed seed. Each either loads or
  * fails with a sentence; the process never crashes, hangs or takes memory out of proportion. */
 #include "support.h"
+#include "files.h"
 
 #include <c2s/keras.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define N_CHANGES 400 /* in each file */
 
@@ -24,31 +23,12 @@ const char *__lsan_default_suppressions(void)
     return "leak:libhdf5";
 }
 
-struct bytes {
-    unsigned char *data;
-    size_t n;
-};
-
-static struct bytes slurp(const char *path)
-{
-    struct bytes b = {malloc(1 << 20), 0};
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    b.n = fread(b.data, 1, 1 << 20, file);
-    fclose(file);
-    assert_true(b.n > 1000 && b.n < 1 << 20);
-    return b;
-}
-
 /* True when it loads. */
 static bool try_load(const char *path, const unsigned char *data, size_t n)
 {
     struct c2s_error err = {0};
     struct c2s_model *m;
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, n, file), n);
-    fclose(file);
+    write_file(path, data, n);
     if (c2s_keras_read(path, &m, &err)) {
         c2s_model_destroy(m);
         return true;
@@ -67,11 +47,12 @@ static void cut_files_fail(void **state)
     char *folder = make_temp_dir(), path[600];
     snprintf(path, sizeof path, "%s/cut.h5", folder);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
-        struct bytes b = slurp(data_path("%s", samples[i]));
-        assert_true(try_load(path, b.data, b.n));
-        for (size_t cut = 0; cut < b.n; cut += cut < 200 ? 1 : 97)
-            assert_false(try_load(path, b.data, cut));
-        free(b.data);
+        size_t n;
+        unsigned char *bytes = read_file(data_path("%s", samples[i]), &n);
+        assert_true(try_load(path, bytes, n));
+        for (size_t cut = 0; cut < n; cut += cut < 200 ? 1 : 97)
+            assert_false(try_load(path, bytes, cut));
+        free(bytes);
     }
     remove_temp_dir(folder);
 }
@@ -84,20 +65,21 @@ static void changed_bytes_do_no_harm(void **state)
     int n_refused = 0, n_loaded = 0;
     snprintf(path, sizeof path, "%s/changed.h5", folder);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
-        struct bytes b = slurp(data_path("%s", samples[i]));
+        size_t n;
+        unsigned char *bytes = read_file(data_path("%s", samples[i]), &n);
         for (int k = 0; k < N_CHANGES; k++) {
-            size_t at = (size_t)rand_r(&seed) % b.n;
-            unsigned char old = b.data[at];
-            b.data[at] ^= (unsigned char)(1 << (rand_r(&seed) % 8));
+            size_t at = (size_t)rand_r(&seed) % n;
+            unsigned char old = bytes[at];
+            bytes[at] ^= (unsigned char)(1 << (rand_r(&seed) % 8));
             if (k % 3 == 0)
-                b.data[at] = 0xff;
-            if (try_load(path, b.data, b.n))
+                bytes[at] = 0xff;
+            if (try_load(path, bytes, n))
                 n_loaded++;
             else
                 n_refused++;
-            b.data[at] = old;
+            bytes[at] = old;
         }
-        free(b.data);
+        free(bytes);
     }
     assert_true(n_refused > 0 && n_loaded > 0);
     remove_temp_dir(folder);

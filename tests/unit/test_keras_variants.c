@@ -1,6 +1,7 @@
 /* Configs of old and new Keras releases that no fixture has, and those that must not be computed.
  */
 #include "support.h"
+#include "files.h"
 
 #include <c2s/keras.h>
 #include <math.h>
@@ -9,22 +10,6 @@
 #include <string.h>
 
 #include "h5/h5.h"
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = make_temp_dir();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temp_dir(folder);
-    return 0;
-}
 
 /* A weight of a file: its group and name, its shape; its numbers count up from `first`. */
 struct weight {
@@ -39,7 +24,7 @@ static const char *make_file(const char *config, const struct weight *weights, i
     static char path[600];
     struct c2s_error err = {0};
     struct h5_writer *w;
-    snprintf(path, sizeof path, "%s/made.h5", folder);
+    snprintf(path, sizeof path, "%s/made.h5", test_folder());
     assert_ok(h5_create(path, true, &w, &err), &err);
     if (config)
         assert_ok(h5_write_text(w, "/", "model_config", config, &err), &err);
@@ -392,5 +377,5 @@ int main(void)
         cmocka_unit_test(keras_3_graph),
         cmocka_unit_test(endless_models_are_refused),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

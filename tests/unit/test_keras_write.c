@@ -1,38 +1,14 @@
 /* Writing Keras files: what is read back is the same model; what a dialect cannot say is refused.
  * That the real toolkits load these files is checked by tests/toolkit. */
 #include "support.h"
+#include "files.h"
 
 #include <c2s/keras.h>
 #include <c2s/quantizer.h>
 #include <dirent.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    folder = make_temp_dir();
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    remove_temp_dir(folder);
-    return 0;
-}
-
-static const char *target(void)
-{
-    static char path[600];
-    snprintf(path, sizeof path, "%s/out.h5", folder);
-    return path;
-}
 
 static struct c2s_model *load(const char *path)
 {
@@ -46,17 +22,7 @@ static bool save(const struct c2s_model *m, enum c2s_dialect dialect, struct c2s
 {
     struct c2s_keras_write_options options = {dialect, true};
     *err = (struct c2s_error){0};
-    return c2s_keras_write(m, target(), &options, err);
-}
-
-static int n_files(void)
-{
-    int n = 0;
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; (entry = readdir(dir));)
-        n += entry->d_name[0] != '.';
-    closedir(dir);
-    return n;
+    return c2s_keras_write(m, in_test_folder("out.h5"), &options, err);
 }
 
 /* Equal steps and thresholds, whatever the class. */
@@ -100,7 +66,7 @@ static void write_and_compare(const struct c2s_model *m, enum c2s_dialect dialec
 {
     struct c2s_error err;
     assert_ok(save(m, dialect, &err), &err);
-    struct c2s_model *back = load(target());
+    struct c2s_model *back = load(in_test_folder("out.h5"));
     assert_int_equal(back->n_layers, m->n_layers);
     assert_string_equal(back->name, m->name);
     for (int i = 0; i < m->n_layers; i++)
@@ -159,7 +125,7 @@ static void every_file_comes_back(void **state)
         round_trip_folder(folders[i], &n_written, &n_refused);
     assert_int_equal(n_written + n_refused, 93);
     assert_int_equal(n_refused, 8); /* the files that numpy finds NaN in */
-    assert_int_equal(n_files(), 1);
+    assert_int_equal(count_files(test_folder()), 1);
 }
 
 static void existing_files_stay(void **state)
@@ -168,9 +134,9 @@ static void existing_files_stay(void **state)
     struct c2s_error err = {0};
     struct c2s_model *m = load(data_path("mlp.h5"));
     struct c2s_keras_write_options options = {C2S_DIALECT_KERAS, false};
-    unlink(target());
-    assert_ok(c2s_keras_write(m, target(), &options, &err), &err);
-    assert_false(c2s_keras_write(m, target(), &options, &err));
+    unlink(in_test_folder("out.h5"));
+    assert_ok(c2s_keras_write(m, in_test_folder("out.h5"), &options, &err), &err);
+    assert_false(c2s_keras_write(m, in_test_folder("out.h5"), &options, &err));
     assert_int_equal(err.code, C2S_EXISTS);
     c2s_model_destroy(m);
 }
@@ -178,12 +144,12 @@ static void existing_files_stay(void **state)
 static void refuse(const struct c2s_model *m, enum c2s_dialect dialect, const char *word)
 {
     struct c2s_error err;
-    unlink(target());
+    unlink(in_test_folder("out.h5"));
     assert_false(save(m, dialect, &err));
     assert_int_equal(err.code, C2S_UNSUPPORTED);
     if (!strstr(err.text, word))
         fail_msg("'%s' does not say '%s'", err.text, word);
-    assert_int_equal(n_files(), 0);
+    assert_int_equal(count_files(test_folder()), 0);
 }
 
 static struct c2s_tensor *fill(const struct c2s_tensor *like, float value)
@@ -251,7 +217,7 @@ static void trained_activations_are_said_where_equal(void **state)
     write_and_compare(m, C2S_DIALECT_CNN2SNN_18);
     make_trained(l, 0.5f * 0.3125f, 0.3125f);
     write_and_compare(m, C2S_DIALECT_CNN2SNN_22);
-    struct c2s_model *back = load(target());
+    struct c2s_model *back = load(in_test_folder("out.h5"));
     assert_int_equal(back->layers[index]->attr.quantized_relu.kind, C2S_RELU_RANGED);
     assert_true(back->layers[index]->attr.quantized_relu.max_value == 15 * 0.3125f);
     c2s_model_destroy(back);
@@ -273,7 +239,7 @@ static void trained_weight_thresholds_become_fixed(void **state)
     l->quantizer.threshold = 3;
     write_and_compare(m, C2S_DIALECT_CNN2SNN_18);
     assert_ok(save(m, C2S_DIALECT_CNN2SNN_22, &err), &err);
-    struct c2s_model *back = load(target());
+    struct c2s_model *back = load(in_test_folder("out.h5"));
     assert_int_equal(back->layers[index]->quantizer.id, C2S_QUANTIZER_STD);
     assert_true(back->layers[index]->quantizer.threshold == 2.3f);
     c2s_model_destroy(back);
@@ -295,7 +261,7 @@ static void training_keys_and_names(void **state)
         &err));
     assert_true(c2s_layer_set_text(&l->name, "sub@2/c 0", &err));
     assert_ok(save(m, C2S_DIALECT_KERAS, &err), &err);
-    struct c2s_model *back = load(target());
+    struct c2s_model *back = load(in_test_folder("out.h5"));
     const struct c2s_layer *same = back->layers[c2s_model_first_neural(back)];
     assert_string_equal(same->name, "sub_2/c_0");
     assert_non_null(strstr(same->config, "\"kernel_regularizer\": {\"class_name\": \"L2\", "
@@ -317,5 +283,5 @@ int main(void)
         cmocka_unit_test(trained_weight_thresholds_become_fixed),
         cmocka_unit_test(training_keys_and_names),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

@@ -1,21 +1,11 @@
 /* Weight quantizers: against numbers of the toolkit, and properties on random tensors. */
 #include "support.h"
+#include "nets.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <c2s/quantizer.h>
-
-static struct c2s_tensor *tensor(int rank, const int64_t *dims, const float *values)
-{
-    struct c2s_error err = {0};
-    struct c2s_tensor *t = c2s_tensor_create(C2S_F32, rank, dims, &err);
-    assert_non_null(t);
-    if (values)
-        memcpy(t->data, values, c2s_tensor_bytes(t));
-    return t;
-}
 
 static struct c2s_tensor *scale(const struct c2s_quantizer_spec *spec, const struct c2s_tensor *w)
 {
@@ -83,7 +73,7 @@ static const struct golden {
 static void numbers_are_those_of_the_toolkit(void **state)
 {
     (void)state;
-    struct c2s_tensor *w = tensor(2, (int64_t[]){3, 4}, weights);
+    struct c2s_tensor *w = tensor_of(2, (int64_t[]){3, 4}, weights);
     for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
         const struct golden *g = &golden[i];
         struct c2s_tensor *sf = scale(&g->spec, w), *q = integers(&g->spec, w, sf);
@@ -106,8 +96,8 @@ static void a_trained_threshold_replaces_the_one_in_the_config(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    struct c2s_tensor *w = tensor(2, (int64_t[]){3, 4}, weights);
-    struct c2s_tensor *threshold = tensor(0, NULL, &(float){3.0f}), *sf = NULL;
+    struct c2s_tensor *w = tensor_of(2, (int64_t[]){3, 4}, weights);
+    struct c2s_tensor *threshold = tensor_of(0, NULL, &(float){3.0f}), *sf = NULL;
     struct c2s_quantizer_spec spec = {C2S_QUANTIZER_TRAINABLE_STD, 4, 1.5f, false};
     struct c2s_tensor *from_config = scale(&spec, w);
     assert_ok(c2s_quantizer_scale(&spec, w, threshold, &sf, &err), &err);
@@ -125,7 +115,7 @@ static void halves_go_to_the_even_integer(void **state)
     /* max 7 at 4 bits gives sf = 1, so the weights are the values that get rounded. */
     const float w8[8] = {0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, 7, 6.5f};
     const int8_t expected[8] = {0, 2, 2, 0, -2, -2, 7, 6};
-    struct c2s_tensor *w = tensor(2, (int64_t[]){8, 1}, w8);
+    struct c2s_tensor *w = tensor_of(2, (int64_t[]){8, 1}, w8);
     struct c2s_quantizer_spec spec = {C2S_QUANTIZER_MAX_PER_AXIS, 4, 0, true};
     struct c2s_tensor *sf = scale(&spec, w), *q = integers(&spec, w, sf);
     assert_true(*c2s_f32(sf) == 1.0f);
@@ -139,7 +129,7 @@ static void a_channel_of_zeros_becomes_integers_0(void **state)
 {
     (void)state;
     const float values[6] = {1, 0, -2, 0, 0.5f, 0};
-    struct c2s_tensor *w = tensor(2, (int64_t[]){3, 2}, values);
+    struct c2s_tensor *w = tensor_of(2, (int64_t[]){3, 2}, values);
     for (int id = C2S_QUANTIZER_MAX; id < C2S_QUANTIZER_COUNT; id++)
         for (int limited = 0; limited < 2; limited++) {
             struct c2s_quantizer_spec spec = {(enum c2s_quantizer_id)id, 4, 3, limited};
@@ -191,7 +181,7 @@ static void random_tensors_keep_the_bounds(void **state)
         int64_t dims[4];
         for (int i = 0; i < rank; i++)
             dims[i] = 1 + rand() % 6;
-        struct c2s_tensor *w = tensor(rank, dims, NULL);
+        struct c2s_tensor *w = tensor_of(rank, dims, NULL);
         for (int64_t i = 0; i < c2s_tensor_count(w); i++)
             c2s_f32(w)[i] = ((float)rand() / (float)RAND_MAX - 0.5f) * (float)(1 + round % 7) +
                             (float)(i % 2) * 0.3f;
@@ -210,14 +200,14 @@ static void impossible_input_is_refused(void **state)
     struct c2s_quantizer_spec spec = {C2S_QUANTIZER_MAX_PER_AXIS, 4, 0, true};
     for (int i = 0; i < 3; i++) {
         struct c2s_error err = {0};
-        struct c2s_tensor *w = tensor(2, (int64_t[]){3, 4}, weights), *sf = NULL;
+        struct c2s_tensor *w = tensor_of(2, (int64_t[]){3, 4}, weights), *sf = NULL;
         c2s_f32(w)[7] = bad[i];
         assert_false(c2s_quantizer_scale(&spec, w, NULL, &sf, &err));
         assert_int_equal(err.code, C2S_RANGE);
         assert_null(sf);
         c2s_tensor_unref(w);
     }
-    struct c2s_tensor *w = tensor(2, (int64_t[]){3, 4}, weights), *sf = NULL;
+    struct c2s_tensor *w = tensor_of(2, (int64_t[]){3, 4}, weights), *sf = NULL;
     const struct c2s_quantizer_spec specs[] = {{C2S_QUANTIZER_NONE, 4, 0, true},
                                                {C2S_QUANTIZER_MAX, 1, 0, true},
                                                {C2S_QUANTIZER_MAX, 9, 0, true},
@@ -229,7 +219,7 @@ static void impossible_input_is_refused(void **state)
         assert_int_equal(err.code, C2S_RANGE);
     }
     struct c2s_error err = {0};
-    struct c2s_tensor *flat = tensor(1, (int64_t[]){12}, weights);
+    struct c2s_tensor *flat = tensor_of(1, (int64_t[]){12}, weights);
     assert_false(c2s_quantizer_scale(&spec, flat, NULL, &sf, &err));
     assert_int_equal(err.code, C2S_SHAPE);
     struct c2s_error misfit = {0};
@@ -248,7 +238,7 @@ static void effective_kernel_follows_the_quantizer(void **state)
     struct c2s_tensor *k = NULL;
     assert_ok(c2s_layer_effective_kernel(l, C2S_KERNEL, &k, &err), &err);
     assert_null(k);
-    c2s_layer_set_param(l, C2S_KERNEL, tensor(2, (int64_t[]){3, 4}, weights));
+    c2s_layer_set_param(l, C2S_KERNEL, tensor_of(2, (int64_t[]){3, 4}, weights));
     assert_ok(c2s_layer_effective_kernel(l, C2S_KERNEL, &k, &err), &err);
     assert_ptr_equal(k, l->params[C2S_KERNEL]);
     c2s_tensor_unref(k);

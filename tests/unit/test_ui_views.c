@@ -1,5 +1,6 @@
 /* Views that draw or phrase: histograms as characters, short texts. */
 #include "support.h"
+#include "chains.h"
 
 #include "text/sink_text.h"
 #include "view/view.h"
@@ -117,17 +118,6 @@ static void texts_are_short(void **state)
     assert_string_equal(sheet_group_digits(-1234567, out, sizeof out), "-1,234,567");
 }
 
-static struct c2s_layer *add(struct c2s_model *m, enum c2s_op op, const char *name)
-{
-    struct c2s_error err = {0};
-    struct c2s_layer *l = c2s_layer_create(op, name, &err);
-    assert_non_null(l);
-    if (m->n_layers > 0)
-        assert_ok(c2s_layer_add_input(l, m->n_layers - 1, &err), &err);
-    assert_ok(c2s_model_add(m, l, NULL, &err), &err);
-    return l;
-}
-
 static void bits_are_summed_up(void **state)
 {
     (void)state;
@@ -135,10 +125,10 @@ static void bits_are_summed_up(void **state)
     char out[64];
     struct c2s_model *m = c2s_model_create("m", &err);
     assert_non_null(m);
-    struct c2s_layer *first = add(m, C2S_OP_CONV2D, "a");
-    struct c2s_layer *relu = add(m, C2S_OP_RELU, "b");
-    struct c2s_layer *second = add(m, C2S_OP_DENSE, "c");
-    struct c2s_layer *third = add(m, C2S_OP_DENSE, "d");
+    struct c2s_layer *first = chain_add(m, C2S_OP_CONV2D, "a");
+    struct c2s_layer *relu = chain_add(m, C2S_OP_RELU, "b");
+    struct c2s_layer *second = chain_add(m, C2S_OP_DENSE, "c");
+    struct c2s_layer *third = chain_add(m, C2S_OP_DENSE, "d");
     int64_t dims[2] = {10, 10};
     second->params[C2S_KERNEL] = c2s_tensor_create(C2S_F32, 2, dims, &err);
     second->params[C2S_BIAS] = c2s_tensor_create(C2S_F32, 1, dims, &err);

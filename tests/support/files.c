@@ -1,0 +1,86 @@
+/* Files and folders of tests. */
+#include "support.h"
+#include "files.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char *folder;
+
+int make_test_folder(void **state)
+{
+    (void)state;
+    folder = make_temp_dir();
+    return 0;
+}
+
+int remove_test_folder(void **state)
+{
+    (void)state;
+    remove_temp_dir(folder);
+    folder = NULL;
+    return 0;
+}
+
+const char *test_folder(void)
+{
+    return folder;
+}
+
+const char *in_test_folder(const char *name)
+{
+    static char paths[8][600];
+    static unsigned next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+int count_files(const char *path)
+{
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    int n = 0;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        n += entry->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+void *read_file(const char *path, size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    struct stat info;
+    if (!f || fstat(fileno(f), &info) != 0)
+        fail_msg("cannot read %s", path);
+    size_t size = (size_t)info.st_size;
+    char *bytes = calloc(1, size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, size, f), size);
+    fclose(f);
+    if (n)
+        *n = size;
+    return bytes;
+}
+
+void write_file(const char *path, const void *bytes, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        fail_msg("cannot write %s", path);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+struct c2s_json *read_json(const char *path)
+{
+    struct c2s_error err = {0};
+    char *text = read_file(path, NULL);
+    struct c2s_json *json = c2s_json_parse(text, strlen(text), &err);
+    assert_ok(json != NULL, &err);
+    free(text);
+    return json;
+}

@@ -1,0 +1,21 @@
+/* Files and folders of tests. Everything here fails the running test when it cannot. */
+#ifndef TESTS_FILES_H
+#define TESTS_FILES_H
+
+#include <stddef.h>
+
+#include <c2s/json.h>
+
+/* A folder for the running test or group: setup and teardown of cmocka. */
+int make_test_folder(void **state);
+int remove_test_folder(void **state);
+const char *test_folder(void);                /* borrowed until it is removed */
+const char *in_test_folder(const char *name); /* a path; borrowed until the 8th next call */
+int count_files(const char *folder);          /* without hidden ones */
+
+/* New bytes (free()), a NUL behind them; n may be NULL. */
+void *read_file(const char *path, size_t *n);
+void write_file(const char *path, const void *bytes, size_t n);
+struct c2s_json *read_json(const char *path); /* new */
+
+#endif
