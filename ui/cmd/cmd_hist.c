@@ -1,55 +1,27 @@
 /* hist: how the numbers of a layer are distributed, float and quantized. */
-#include "cmd.h"
-#include "suggest.h"
+#include "common.h"
 #include "table.h"
 #include "view/glyph.h"
 #include "view/view.h"
 
-#include <string.h>
-
 #define PICTURE_HEIGHT 10
-
-/* Fails with the nearest name; a unique beginning will do. *found is borrowed from the model. */
-static bool find_layer(const struct c2s_model *m, const char *name, const char **found,
-                       struct c2s_error *err)
-{
-    struct suggestion near = {0};
-    int n_found = 0;
-    for (int i = 0; i < m->n_layers; i++) {
-        const char *layer = m->layers[i]->name;
-        if (strcmp(layer, name) == 0) {
-            *found = layer;
-            return true;
-        }
-        suggest_offer(&near, name, layer);
-        if (strncmp(layer, name, strlen(name)) == 0) {
-            *found = layer;
-            n_found++;
-        }
-    }
-    if (n_found == 1)
-        return true;
-    if (near.best)
-        return c2s_fail(err, C2S_NOT_FOUND, "no layer is called \"%s\"; did you mean \"%s\"?", name,
-                        near.best);
-    return c2s_fail(err, C2S_NOT_FOUND, "no layer is called \"%s\"; 'layers' lists them", name);
-}
 
 static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
     const struct c2s_version *v;
     struct c2s_layer_histogram h;
-    const char *layer = NULL, *version = cmd_text(a, "--version");
+    const char *version = cmd_text(a, "--version");
+    int layer;
     char name[24];
     struct view_hist_options options = {.of_activations = cmd_flag(a, "--activations"),
                                         .height = PICTURE_HEIGHT,
                                         .columns = ctx->columns ? ctx->columns : 80,
                                         .use_blocks = glyph_is_utf8()};
     if (!c2s_session_version(ctx->session, version, &v, err) ||
-        !find_layer(v->model, cmd_text(a, "LAYER"), &layer, err) ||
-        !c2s_session_histogram(ctx->session, version, layer, options.of_activations,
-                               cmd_integer(a, "--limit", 0), (int)cmd_integer(a, "--bins", 64), &h,
-                               err))
+        !common_layer(v, cmd_text(a, "LAYER"), &layer, err) ||
+        !c2s_session_histogram(ctx->session, version, v->model->layers[layer]->name,
+                               options.of_activations, cmd_integer(a, "--limit", 0),
+                               (int)cmd_integer(a, "--bins", 64), &h, err))
         return false;
     options.version = view_version_name(v->info.id, name, sizeof name);
     bool ok = cmd_show(ctx, view_histogram(&h, &options), err);

@@ -1,7 +1,9 @@
 /* Small things that several commands need. */
 #include "common.h"
+#include "suggest.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -23,6 +25,42 @@ bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_lev
     }
     *out = (struct c2s_findings){0};
     return c2s_check(v->model, &options, out, err);
+}
+
+static bool fail_ambiguous(const struct c2s_model *m, const char *name, struct c2s_error *err)
+{
+    char matches[300];
+    size_t used = 0;
+    for (int i = 0; i < m->n_layers && used < sizeof matches; i++)
+        if (strncmp(m->layers[i]->name, name, strlen(name)) == 0)
+            used += (size_t)snprintf(matches + used, sizeof matches - used, "%s%s",
+                                     used ? ", " : "", m->layers[i]->name);
+    return c2s_fail(err, C2S_NOT_FOUND, "\"%s\" could be %s; type more of the name", name, matches);
+}
+
+bool common_layer(const struct c2s_version *v, const char *name, int *layer, struct c2s_error *err)
+{
+    const struct c2s_model *m = v->model;
+    struct suggestion near = {0};
+    int n_found = 0;
+    *layer = c2s_model_find(m, name);
+    if (*layer >= 0)
+        return true;
+    for (int i = 0; i < m->n_layers; i++) {
+        suggest_offer(&near, name, m->layers[i]->name);
+        if (strncmp(m->layers[i]->name, name, strlen(name)) == 0) {
+            *layer = i;
+            n_found++;
+        }
+    }
+    if (n_found == 1)
+        return true;
+    if (n_found > 1)
+        return fail_ambiguous(m, name, err);
+    if (near.best)
+        return c2s_fail(err, C2S_NOT_FOUND, "no layer is called \"%s\"; did you mean \"%s\"?", name,
+                        near.best);
+    return c2s_fail(err, C2S_NOT_FOUND, "no layer is called \"%s\"; 'layers' lists them", name);
 }
 
 bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...)

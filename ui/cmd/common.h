@@ -11,6 +11,10 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
  * c2s_findings_finish. */
 bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_level level,
                   struct c2s_findings *out, struct c2s_error *err) C2S_MUST_CHECK;
+/* Index of the layer of that name, or of the one whose name alone begins so; NOT_FOUND tells the
+ * nearest name, or all that begin so. */
+bool common_layer(const struct c2s_version *v, const char *name, int *layer,
+                  struct c2s_error *err) C2S_MUST_CHECK;
 /* A sheet of one line. */
 bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...)
     C2S_PRINTF(3, 4) C2S_MUST_CHECK;

@@ -16,6 +16,7 @@
     X(gc)                                                                                          \
     X(help)                                                                                        \
     X(hist)                                                                                        \
+    X(inspect)                                                                                     \
     X(layers)                                                                                      \
     X(load)                                                                                        \
     X(log)                                                                                         \

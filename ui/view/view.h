@@ -6,6 +6,7 @@
 #include "sheet.h"
 
 #include <c2s/akida.h>
+#include <c2s/quantizer.h>
 #include <c2s/json.h>
 #include <c2s/session.h>
 
@@ -27,6 +28,12 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
 /* akida_index and role as c2s_check_map fills them. */
 struct sheet *view_layers(const struct c2s_version *v, const struct c2s_findings *f,
                           const int *akida_index, const char *const *role);
+struct view_place {  /* where a layer goes on Akida, as c2s_check_map tells it */
+    int akida_layer; /* 0-based, -1 = none */
+    const char *role;
+};
+struct sheet *view_layer(const struct c2s_version *v, int layer, const struct c2s_findings *f,
+                         const struct view_place *place);
 struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
                             enum c2s_level level);
 struct sheet *view_data(const struct c2s_dataset *d);
