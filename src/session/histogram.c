@@ -241,9 +241,10 @@ static bool survey_outputs(struct c2s_session *s, struct survey *v, int n_bins,
 }
 
 static bool activation_histogram(struct c2s_session *s, const struct c2s_version *version,
-                                 const struct c2s_layer *l, int64_t limit, int n_bins,
-                                 struct c2s_layer_histogram *out, struct c2s_error *err)
+                                 int64_t limit, int n_bins, struct c2s_layer_histogram *out,
+                                 struct c2s_error *err)
 {
+    const struct c2s_layer *l = version->model->layers[c2s_model_find(version->model, out->layer)];
     const struct c2s_dataset *data;
     const struct c2s_version *before = NULL;
     struct survey v = {.low = INFINITY, .high = -INFINITY};
@@ -281,7 +282,7 @@ bool c2s_session_histogram(struct c2s_session *s, const char *version, const cha
     made.layer = l->name;
     made.plain_version = v->info.id;
     n_bins = n_bins > 0 ? n_bins : DEFAULT_BINS;
-    bool ok = of_activations ? activation_histogram(s, v, l, limit, n_bins, &made, err)
+    bool ok = of_activations ? activation_histogram(s, v, limit, n_bins, &made, err)
                              : weight_histogram(l, n_bins, &made, err);
     if (ok)
         *out = made;

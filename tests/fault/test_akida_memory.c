@@ -1,8 +1,8 @@
 /* Conversion, execution and image when memory runs out at any allocation: NOMEM, nothing leaked,
  * no file half written. */
 #include "support.h"
+#include "files.h"
 
-#include <dirent.h>
 #include <stdio.h>
 
 #include <c2s/akida.h>
@@ -34,17 +34,6 @@ static bool work(const struct job *j, struct c2s_error *err)
     return ok;
 }
 
-static int n_files(const char *dir)
-{
-    int n = 0;
-    DIR *d = opendir(dir);
-    assert_non_null(d);
-    for (struct dirent *e; (e = readdir(d));)
-        n += e->d_name[0] != '.' || (e->d_name[1] != '\0' && e->d_name[1] != '.');
-    closedir(d);
-    return n;
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
@@ -67,7 +56,7 @@ static void every_allocation_may_fail(void **state)
         c2s_alloc_fail_after(0);
         if (!ok && problem.code != C2S_NOMEM)
             fail_msg("allocation %ld: %s: %s", n, problem.where, problem.text);
-        assert_true(n_files(j.dir) <= 1); /* the image, no temporary file */
+        assert_true(count_files(j.dir) <= 1); /* the image, no temporary file */
     }
     assert_true(n > 100);
     c2s_model_destroy(j.model);

@@ -150,76 +150,91 @@ struct change {
     int64_t value;
 };
 
-static bool write_changed(const char *path, const struct change *c)
+static const struct change usual[] = {{"/", "version", 1},
+                                      {"/", "n_layers", 2},
+                                      {"a", "keras_first", 0},
+                                      {"a", "keras_last", 0},
+                                      {"a", "filters", 2},
+                                      {"a", "input_height", 1},
+                                      {"a", "input_width", 1},
+                                      {"a", "input_channels", 2},
+                                      {"a", "output_height", 1},
+                                      {"a", "output_width", 1},
+                                      {"a", "output_channels", 2},
+                                      {"a", "kernel_height", 1},
+                                      {"a", "kernel_width", 1},
+                                      {"a", "stride_vertical", 1},
+                                      {"a", "stride_horizontal", 1},
+                                      {"a", "pool_height", -1},
+                                      {"a", "pool_width", -1},
+                                      {"a", "pool_stride_vertical", -1},
+                                      {"a", "pool_stride_horizontal", -1},
+                                      {"a", "weights_bits", 4},
+                                      {"a", "act_bits", 0},
+                                      {"a", "input_bits", 4},
+                                      {"a", "padding_value", 0},
+                                      {"a", "has_activation", 0}};
+
+/* The usual integers of the file ("/") or of a layer's group, but for the one to change. */
+static void write_integers(struct h5_writer *w, const char *group, const struct change *c)
 {
     struct c2s_error err = {0};
-    struct h5_writer *w = NULL;
-    assert_ok(h5_create(path, true, &w, &err), &err);
-    bool ok = h5_write_text(w, "/", "format", "c2s akida image", &err) &&
-              h5_write_text(w, "/", "name", "n", &err) &&
-              h5_write_text(w, "/", "rule", "2.2", &err) &&
-              h5_write_real(w, "/", "input_scale", 1, &err) &&
-              h5_write_real(w, "/", "input_shift", 0, &err);
-    static const struct change usual[] = {{"/", "version", 1},
-                                          {"/", "n_layers", 2},
-                                          {"a", "keras_first", 0},
-                                          {"a", "keras_last", 0},
-                                          {"a", "filters", 2},
-                                          {"a", "input_height", 1},
-                                          {"a", "input_width", 1},
-                                          {"a", "input_channels", 2},
-                                          {"a", "output_height", 1},
-                                          {"a", "output_width", 1},
-                                          {"a", "output_channels", 2},
-                                          {"a", "kernel_height", 1},
-                                          {"a", "kernel_width", 1},
-                                          {"a", "stride_vertical", 1},
-                                          {"a", "stride_horizontal", 1},
-                                          {"a", "pool_height", -1},
-                                          {"a", "pool_width", -1},
-                                          {"a", "pool_stride_vertical", -1},
-                                          {"a", "pool_stride_horizontal", -1},
-                                          {"a", "weights_bits", 4},
-                                          {"a", "act_bits", 0},
-                                          {"a", "input_bits", 4},
-                                          {"a", "padding_value", 0},
-                                          {"a", "has_activation", 0}};
-    for (int layer = 0; layer < 2; layer++) {
-        char group[32], dataset[64];
-        snprintf(group, sizeof group, "/layers/%04d", layer);
-        ok = ok && h5_write_group(w, group, &err) && h5_write_text(w, group, "name", "l", &err) &&
-             h5_write_text(w, group, "type", layer ? "FullyConnected" : "InputData", &err) &&
-             h5_write_text(w, group, "padding", "valid", &err) &&
-             h5_write_text(w, group, "pool", "none", &err) &&
-             h5_write_text(w, group, "pool_padding", "valid", &err);
-        for (size_t i = 0; ok && i < sizeof usual / sizeof usual[0]; i++) {
-            bool is_root = strcmp(usual[i].path, "/") == 0;
-            const char *place = is_root ? "/" : group;
-            bool is_changed =
-                c && strcmp(c->path, place) == 0 && strcmp(c->name, usual[i].name) == 0;
-            if (is_root && layer > 0)
-                continue;
-            ok = h5_write_integer(w, place, usual[i].name, is_changed ? c->value : usual[i].value,
-                                  &err);
-        }
-        if (layer == 0)
-            continue;
-        int64_t n = 2;
-        struct c2s_tensor *t[] = {random_tensor(C2S_I8, 4, (int64_t[]){1, 1, 2, 2}, -7, 7),
-                                  random_tensor(C2S_I32, 1, &n, -7, 7),
-                                  random_tensor(C2S_F32, 1, &n, 40, 99)};
-        static const char *const names[] = {"weights", "threshold", "act_step"};
-        for (int i = 0; i < 3; i++) {
-            snprintf(dataset, sizeof dataset, "%s/%s", group, names[i]);
-            bool is_left_out = c && strcmp(c->path, dataset) == 0;
-            ok = ok && (is_left_out || h5_write(w, dataset, t[i], &err));
-            c2s_tensor_unref(t[i]);
-        }
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        bool is_here = (strcmp(usual[i].path, "/") == 0) == (strcmp(group, "/") == 0);
+        bool is_changed = c && strcmp(c->path, group) == 0 && strcmp(c->name, usual[i].name) == 0;
+        int64_t value = is_changed ? c->value : usual[i].value;
+        assert_ok(!is_here || h5_write_integer(w, group, usual[i].name, value, &err), &err);
     }
-    assert_ok(ok && h5_commit(w, &err), &err);
+}
+
+/* A change whose path is a tensor leaves that one out. */
+static void write_tensors(struct h5_writer *w, const char *group, const struct change *c)
+{
+    static const char *const names[] = {"weights", "threshold", "act_step"};
+    struct c2s_error err = {0};
+    int64_t n = 2;
+    struct c2s_tensor *t[] = {random_tensor(C2S_I8, 4, (int64_t[]){1, 1, 2, 2}, -7, 7),
+                              random_tensor(C2S_I32, 1, &n, -7, 7),
+                              random_tensor(C2S_F32, 1, &n, 40, 99)};
+    for (int i = 0; i < 3; i++) {
+        char dataset[64];
+        snprintf(dataset, sizeof dataset, "%s/%s", group, names[i]);
+        bool is_left_out = c && strcmp(c->path, dataset) == 0;
+        assert_ok(is_left_out || h5_write(w, dataset, t[i], &err), &err);
+        c2s_tensor_unref(t[i]);
+    }
+}
+
+/* InputData and a FullyConnected layer, with that change; true when the file is read. */
+static bool write_changed(const char *path, const struct change *c)
+{
+    struct c2s_error err = {0}, problem = {0};
+    struct h5_writer *w = NULL;
     struct c2s_akida_net *net = NULL;
-    struct c2s_error problem = {0};
-    ok = c2s_akida_image_read(path, &net, &problem);
+    assert_ok(h5_create(path, true, &w, &err), &err);
+    assert_ok(h5_write_text(w, "/", "format", "c2s akida image", &err) &&
+                  h5_write_text(w, "/", "name", "n", &err) &&
+                  h5_write_text(w, "/", "rule", "2.2", &err) &&
+                  h5_write_real(w, "/", "input_scale", 1, &err) &&
+                  h5_write_real(w, "/", "input_shift", 0, &err),
+              &err);
+    write_integers(w, "/", c);
+    for (int layer = 0; layer < 2; layer++) {
+        char group[32];
+        snprintf(group, sizeof group, "/layers/%04d", layer);
+        assert_ok(
+            h5_write_group(w, group, &err) && h5_write_text(w, group, "name", "l", &err) &&
+                h5_write_text(w, group, "type", layer ? "FullyConnected" : "InputData", &err) &&
+                h5_write_text(w, group, "padding", "valid", &err) &&
+                h5_write_text(w, group, "pool", "none", &err) &&
+                h5_write_text(w, group, "pool_padding", "valid", &err),
+            &err);
+        write_integers(w, group, c);
+        if (layer > 0)
+            write_tensors(w, group, c);
+    }
+    assert_ok(h5_commit(w, &err), &err);
+    bool ok = c2s_akida_image_read(path, &net, &problem);
     c2s_akida_net_destroy(net);
     assert_true(ok || (problem.code == C2S_FORMAT && !net));
     return ok;
