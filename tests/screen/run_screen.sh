@@ -2,7 +2,8 @@
 # Plays a .keys file to the full screen in a terminal of fixed size and compares what it shows with
 # the .screen file beside it.  usage: run_screen.sh PROGRAM NAME.keys [--write]
 # A .keys file: `run ARGUMENTS` starts the program, `keys WORD...` sends keys as tmux names them,
-# `text LINE` types a line as it is, `size W H` resizes, `shot` compares the next part of .screen.
+# `typed WORD...` does not wait for their effect, `text LINE` types a line as it is, `size W H`
+# resizes, `shot` compares the next part of .screen.
 set -euo pipefail
 program=$(realpath "$1"); keys=$(realpath "$2"); expected=${keys%.keys}.screen
 : "${C2S_TEST_DATA:?is not set; run the tests by 'meson test'}"
@@ -22,7 +23,7 @@ settled() {
         sleep 0.1
         now=$(terminal capture-pane -p)
         if [[ -n $now && $now == "$before" && $now != *' ...'* && $now != *'Esc cancels'* ]]; then
-            sed -E 's/[0-9]{2}:[0-9]{2}/HH:MM/g; s/[0-9]+\.[0-9]{2} s/T.TT s/g' <<< "$now"
+            sed -E 's/[0-9]{2}:[0-9]{2}/HH:MM/g; s/[0-9]+\.[0-9]{2} s/T.TT s/g; s/after [0-9]+ of 1000/after N of 1000/' <<< "$now"
             return
         fi
         before=$now
@@ -38,6 +39,7 @@ while IFS= read -r line; do
     run) terminal new-session -d -x 100 -y 30 "$program -w w.c2s $rest; echo left with \$?; cat"
          terminal set-option -g status off; settled > /dev/null ;;
     keys) for key in $rest; do terminal send-keys "$key"; done; settled > /dev/null ;;
+    typed) for key in $rest; do terminal send-keys "$key"; done; sleep 0.3 ;; # does not wait
     text) terminal send-keys -l -- "$rest"; settled > /dev/null ;;
     size) terminal resize-window -x "${rest% *}" -y "${rest#* }"; settled > /dev/null ;;
     shot) { echo "=== $rest"; settled; } >> "$shots" ;;

@@ -134,7 +134,10 @@ static void add_row(struct pane *p, const struct sheet *s, int r, const int *col
         used += (size_t)snprintf(line + used, sizeof line - used, "%s%*s%s%*s", used ? " " : "",
                                  is_right ? pad : 0, "", text, is_right ? 0 : pad, "");
     }
-    struct pane_line *added = add_line(p, line, strlen(line));
+    size_t n = strlen(line);
+    while (n > 0 && line[n - 1] == ' ')
+        n--;
+    struct pane_line *added = add_line(p, line, n);
     if (!added || column[0] < 0)
         return;
     added->key = strdup(sheet_cell_text(&s->rows[r].cells[column[0]], key, sizeof key));
@@ -242,14 +245,27 @@ static void paint_pieces(int top, int left, int width, const char *text)
     }
 }
 
+int pane_wanted_width(const struct pane *p)
+{
+    int widest = 0;
+    for (int i = 0; i < p->n_lines; i++) {
+        int width = glyph_width(p->lines[i].text);
+        if (width > widest)
+            widest = width;
+    }
+    return widest + 4; /* frame, cursor, mark */
+}
+
 static void paint_list_line(const struct pane *p, int i, int top, bool is_focused)
 {
     const struct pane_line *line = &p->lines[i];
     char text[600];
+    enum screen_style style = i == p->cursor && is_focused ? SCREEN_REVERSE : SCREEN_NORMAL;
     snprintf(text, sizeof text, "%c%c%s", i == p->cursor ? '>' : ' ', line->is_marked ? '+' : ' ',
              line->text);
-    screen_text(top, p->area.left + 1, p->width, line->role,
-                i == p->cursor && is_focused ? SCREEN_REVERSE : SCREEN_NORMAL, text);
+    screen_text(top, p->area.left + 1, p->width, line->role, style, text);
+    if (glyph_width(text) > p->width)
+        screen_text(top, p->area.left + p->width, 1, line->role, style, "~");
 }
 
 void pane_paint(struct pane *p, bool is_focused)

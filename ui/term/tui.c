@@ -15,7 +15,7 @@
 #define MIN_WIDTH  80
 #define WIDE       100 /* from here on three columns */
 #define LOG_HEIGHT 5
-#define REDRAW_MS  100
+#define FOLLOW_MS  40
 
 void tui_say(struct tui *t, enum sheet_role role, const char *fmt, ...)
 {
@@ -29,55 +29,97 @@ void tui_say(struct tui *t, enum sheet_role role, const char *fmt, ...)
 static bool sink_show(struct sink *sink, const struct sheet *sheet, struct c2s_error *err)
 {
     struct tui_sink *s = (struct tui_sink *)sink;
-    struct pane *p = &s->tui->panes[s->target];
-    if (!pane_add(p, sheet))
-        return c2s_fail_nomem(err);
-    if (s->target == TUI_DETAIL && sheet->next && sheet->next[0])
-        tui_say(s->tui, SHEET_PLAIN, "%s", sheet->next);
-    return true;
+    s->target->mode = s->mode;
+    return pane_add(s->target, sheet) || c2s_fail_nomem(err);
 }
 
+/* Failures come back from the command itself; what a script tells on its way is a line more. */
 static void sink_tell(struct sink *sink, const struct c2s_error *error, bool in_script)
 {
     (void)in_script;
-    struct tui *t = ((struct tui_sink *)sink)->tui;
-    tui_say(t, SHEET_ERROR, "error: %s%s%s", error->where, error->where[0] ? ": " : "",
-            error->text);
+    struct tui_sink *s = (struct tui_sink *)sink;
+    struct sheet *line = sheet_create("%s", "");
+    sheet_before(line, SHEET_ERROR, "error: %s%s%s", error->where, error->where[0] ? ": " : "",
+                 error->text);
+    if (line)
+        (void)pane_add(s->target, line);
+    sheet_destroy(line);
 }
 
 static const char *sink_mode(struct sink *sink, const char *name)
 {
     struct tui_sink *s = (struct tui_sink *)sink;
-    const char *before = s->mode;
-    for (int i = 0; name && text_mode_names[i]; i++)
+    const char *before = text_mode_names[s->mode];
+    if (!name)
+        return before;
+    for (int i = 0; text_mode_names[i]; i++)
         if (strcmp(text_mode_names[i], name) == 0) {
-            s->mode = text_mode_names[i];
-            s->tui->panes[TUI_DETAIL].mode = i;
+            s->mode = i;
             return before;
         }
-    return name ? NULL : before;
+    return NULL;
 }
 
 /* Runs a command of the screen itself, which the log does not show. */
 static void fill(struct tui *t, enum tui_pane pane, const char *line)
 {
     struct c2s_error err = {0};
-    pane_clear(&t->panes[pane]);
-    t->sink.target = pane;
+    int mode = t->sink.mode;
+    t->sink.target = &t->panes[pane];
+    t->sink.mode = TEXT_TABLE;
     if (c2s_session_current(t->ctx->session) && !cmd_run_line(t->ctx, line, &err) &&
         err.code != C2S_GATE)
-        tui_say(t, SHEET_ERROR, "error: %s: %s", err.where, err.text);
-    t->sink.target = TUI_DETAIL;
+        sink_tell(&t->sink.sink, &err, false);
+    t->sink.mode = mode;
+}
+
+static void fill_again(struct tui *t, enum tui_pane pane, const char *line)
+{
+    pane_clear(&t->panes[pane]);
+    fill(t, pane, line);
     pane_layout(&t->panes[pane]);
+}
+
+static void set_head(struct tui *t)
+{
+    const struct c2s_version *now = c2s_session_current(t->ctx->session);
+    const struct c2s_dataset_record *data = c2s_session_data_record(t->ctx->session);
+    struct c2s_journal *journal = c2s_session_journal(t->ctx->session);
+    int n = now ? snprintf(t->head, sizeof t->head, " %.100s@v%lld", now->info.name,
+                           (long long)now->info.id)
+                : snprintf(t->head, sizeof t->head, " no model: ':load FILE.h5'");
+    snprintf(t->head + n, sizeof t->head - (size_t)n, "   data %s   workspace %s",
+             data ? data->name : "none: ':data use PATH'", journal->ops->place(journal));
 }
 
 void tui_refresh(struct tui *t)
 {
     const struct c2s_version *now = c2s_session_current(t->ctx->session);
-    fill(t, TUI_VERSIONS, "log");
-    fill(t, TUI_LAYERS, "layers");
+    fill_again(t, TUI_VERSIONS, "log");
+    fill_again(t, TUI_LAYERS, "layers");
     snprintf(t->panes[TUI_LAYERS].heading, sizeof t->panes[TUI_LAYERS].heading, "2 layers of v%lld",
              now ? (long long)now->info.id : 0);
+    set_head(t);
+    tui_arrange(t);
+}
+
+void tui_follow(struct tui *t)
+{
+    struct pane *detail = &t->panes[TUI_DETAIL];
+    const char *layer = pane_key(&t->panes[TUI_LAYERS]);
+    char line[400];
+    t->needs_follow = false;
+    if (!layer)
+        return;
+    t->shows_keys = false;
+    pane_clear(detail);
+    snprintf(line, sizeof line, "inspect '%s'", layer);
+    fill(t, TUI_DETAIL, line);
+    if (tui_has_weights(t) && tui_hist_line(t, "", line, sizeof line))
+        fill(t, TUI_DETAIL, line);
+    snprintf(detail->heading, sizeof detail->heading, "3 %.80s", layer);
+    pane_layout(detail);
+    pane_move_to(detail, 0);
 }
 
 static void remember(struct tui *t, const char *line)
@@ -96,13 +138,13 @@ static void remember(struct tui *t, const char *line)
 }
 
 /* One line in the log: the command, and what came of it. */
-static void log_command(struct tui *t, const char *line, bool ok, double seconds)
+static void log_command(struct tui *t, const char *line, const struct c2s_error *err,
+                        double seconds)
 {
+    bool ok = err->code == C2S_OK;
     struct sheet *s = sheet_create("%s", "");
-    sheet_before(s, ok ? SHEET_PLAIN : SHEET_ERROR, "%s  %s  %.2f s", line,
-                 ok ? "" : "failed:", seconds);
-    if (!ok)
-        sheet_before(s, SHEET_PLAIN, "  %s", t->status);
+    sheet_before(s, ok ? SHEET_PLAIN : SHEET_ERROR, "%s  %s%.2f s", line, ok ? "" : "failed after ",
+                 seconds);
     char *messages = screen_take_messages();
     for (char *at = messages; at && *at;) {
         size_t n = strcspn(at, "\n");
@@ -137,6 +179,20 @@ static double now_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* The last line of what a command showed: what to do next. */
+static void say_outcome(struct tui *t, const struct c2s_error *err)
+{
+    const struct pane *detail = &t->panes[TUI_DETAIL];
+    const char *next = NULL;
+    for (int i = 0; i < detail->n_sheets; i++)
+        if (detail->sheets[i]->next && detail->sheets[i]->next[0])
+            next = detail->sheets[i]->next;
+    if (err->code != C2S_OK)
+        tui_say(t, SHEET_ERROR, "error: %s%s%s", err->where, err->where[0] ? ": " : "", err->text);
+    else
+        tui_say(t, SHEET_PLAIN, "%s", next ? next : "done");
+}
+
 void tui_command(struct tui *t, const char *fmt, ...)
 {
     char line[600];
@@ -145,34 +201,28 @@ void tui_command(struct tui *t, const char *fmt, ...)
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
     remember(t, line);
-    struct pane *detail = &t->panes[TUI_DETAIL];
-    pane_clear(detail);
-    detail->mode = 0;
-    snprintf(detail->heading, sizeof detail->heading, "3 %.80s", line);
-    tui_say(t, SHEET_PLAIN, "%s ...", line);
-    tui_paint(t);
-    t->cancelled = false;
-    t->status[0] = '\0';
+    struct pane *detail = &t->panes[TUI_DETAIL], shown = {0};
+    struct c2s_error err = {0};
     int64_t before = current_id(t);
     double began = now_seconds();
-    struct c2s_error err = {0};
-    bool ok = cmd_run_line(t->ctx, line, &err);
+    int columns = t->ctx->columns;
+    t->ctx->columns = detail->width;
+    bool ok = tui_job_run(t, line, &shown, &err);
+    t->ctx->columns = columns;
     bool has_moved = current_id(t) != before;
+    pane_clear(detail);
+    detail->sheets = shown.sheets;
+    detail->n_sheets = shown.n_sheets;
+    detail->mode = shown.mode;
+    t->shows_keys = t->needs_follow = false;
+    snprintf(detail->heading, sizeof detail->heading, "3 %.80s", line);
+    t->sink.target = detail;
     if (!ok)
         sink_tell(&t->sink.sink, &err, false);
-    int mode = detail->mode; /* --json ends with its command: keep the form it was shown in */
-    for (int i = 0; strstr(line, "--json") && text_mode_names[i]; i++)
-        if (strcmp(text_mode_names[i], "json") == 0)
-            mode = i;
-    detail->mode = mode;
-    log_command(t, line, ok, now_seconds() - began);
-    pane_layout(detail);
+    log_command(t, line, &err, now_seconds() - began);
     pane_move_to(detail, 0);
-    char status[sizeof t->status];
-    enum sheet_role role = t->status_role;
-    memcpy(status, t->status, sizeof status);
     tui_refresh(t);
-    tui_say(t, role, "%s", status);
+    say_outcome(t, &err);
     if (has_moved)
         select_current(t);
     if (t->ctx->wants_quit)
@@ -182,6 +232,13 @@ void tui_command(struct tui *t, const char *fmt, ...)
 static void place(struct pane *p, int top, int left, int height, int width)
 {
     p->area = (struct screen_area){.top = top, .left = left, .height = height, .width = width};
+}
+
+/* Columns that a list needs, between two bounds. */
+static int fit(const struct pane *p, int least, int most)
+{
+    int wanted = pane_wanted_width(p);
+    return wanted < least ? least : wanted > most ? most : wanted;
 }
 
 void tui_arrange(struct tui *t)
@@ -195,7 +252,9 @@ void tui_arrange(struct tui *t)
     int log_top = 1 + main_height;
     struct pane *p = t->panes;
     if (width >= WIDE) {
-        int versions = width / 4, layers = width * 3 / 8;
+        /* The lists get what their rows need, the detail pane at least two fifths. */
+        int versions = fit(&p[TUI_VERSIONS], 20, width / 4);
+        int layers = fit(&p[TUI_LAYERS], 28, width * 3 / 5 - versions);
         place(&p[TUI_VERSIONS], 1, 0, main_height, versions);
         place(&p[TUI_LAYERS], 1, versions, main_height, layers);
         place(&p[TUI_DETAIL], 1, versions + layers, main_height, width - versions - layers);
@@ -210,20 +269,6 @@ void tui_arrange(struct tui *t)
         place(&p[t->focus], 1, 0, height - 3, width);
     for (int i = 0; i < TUI_PANE_COUNT; i++)
         pane_layout(&p[i]);
-}
-
-static void paint_head(const struct tui *t, int width)
-{
-    char line[512];
-    const struct c2s_version *now = c2s_session_current(t->ctx->session);
-    const struct c2s_dataset *data = c2s_session_data(t->ctx->session);
-    struct c2s_journal *journal = c2s_session_journal(t->ctx->session);
-    int n = now ? snprintf(line, sizeof line, " %s@v%lld", now->info.name, (long long)now->info.id)
-                : snprintf(line, sizeof line, " no model: ':load FILE.h5'");
-    snprintf(line + n, sizeof line - (size_t)n, "   data %s   workspace %s",
-             data ? c2s_dataset_info(data)->name : "none: ':data use PATH'",
-             journal->ops->place(journal));
-    screen_text(0, 0, width, SHEET_PLAIN, SCREEN_REVERSE, line);
 }
 
 void tui_paint(struct tui *t)
@@ -242,7 +287,7 @@ void tui_paint(struct tui *t)
         screen_refresh();
         return;
     }
-    paint_head(t, width);
+    screen_text(0, 0, width, SHEET_PLAIN, SCREEN_REVERSE, t->head);
     for (int i = 0; i < TUI_PANE_COUNT; i++)
         if (!t->is_zoomed || i == (int)t->focus)
             pane_paint(&t->panes[i], i == (int)t->focus);
@@ -256,33 +301,6 @@ void tui_paint(struct tui *t)
     screen_refresh();
 }
 
-/* Shows progress and reads keys while a command runs; false = the user cancelled. */
-static bool show_progress(void *arg, const struct c2s_progress_event *event)
-{
-    static double painted;
-    struct tui *t = arg;
-    double now = now_seconds();
-    if (now - painted < 1e-3 * REDRAW_MS)
-        return !t->cancelled;
-    painted = now;
-    int key = screen_key(0);
-    if (key == KEY_IS_ESCAPE || key == 3)
-        t->cancelled = true;
-    else if (key == KEY_IS_RESIZE)
-        tui_arrange(t);
-    else if (key != KEY_IS_NONE &&
-             t->n_typed_ahead < (int)(sizeof t->typed_ahead / sizeof t->typed_ahead[0]))
-        t->typed_ahead[t->n_typed_ahead++] = key;
-    if (event->total > 0)
-        tui_say(t, SHEET_PLAIN, "%s  %lld of %lld  %.0f %%   Esc cancels", event->what,
-                (long long)event->done, (long long)event->total,
-                100.0 * (double)event->done / (double)event->total);
-    else
-        tui_say(t, SHEET_PLAIN, "%s  %lld   Esc cancels", event->what, (long long)event->done);
-    tui_paint(t);
-    return !t->cancelled;
-}
-
 static void init(struct tui *t, struct cmd_ctx *ctx)
 {
     static const char *const version_keys[] = {"version", "", "accuracy %", "tags", "step", NULL};
@@ -290,17 +308,19 @@ static void init(struct tui *t, struct cmd_ctx *ctx)
     static const struct sink_ops ops = {.show = sink_show, .tell = sink_tell, .mode = sink_mode};
     *t = (struct tui){.ctx = ctx, .focus = TUI_LAYERS};
     t->sink = (struct tui_sink){
-        .sink = {.ops = &ops}, .tui = t, .target = TUI_DETAIL, .mode = text_mode_names[0]};
+        .sink = {.ops = &ops}, .target = &t->panes[TUI_DETAIL], .mode = TEXT_TABLE};
     t->panes[TUI_VERSIONS] = (struct pane){.title = "1 versions", .keys = version_keys};
     t->panes[TUI_LAYERS] = (struct pane){.title = "2 layers", .keys = layer_keys};
     t->panes[TUI_DETAIL] = (struct pane){.title = "3 detail"};
     t->panes[TUI_LOG] = (struct pane){.title = "4 commands"};
 }
 
+/* The next key, or none when the detail pane should follow the selection first: a key held down
+ * moves on without drawing every layer on its way. */
 static int next_key(struct tui *t)
 {
     if (t->n_typed_ahead == 0)
-        return screen_key(-1);
+        return screen_key(t->needs_follow ? FOLLOW_MS : -1);
     int key = t->typed_ahead[0];
     t->n_typed_ahead--;
     memmove(t->typed_ahead, t->typed_ahead + 1, sizeof key * (size_t)t->n_typed_ahead);
@@ -312,6 +332,7 @@ static void loop(struct tui *t)
     tui_arrange(t);
     tui_refresh(t);
     select_current(t);
+    tui_follow(t);
     tui_say(t, SHEET_PLAIN, "? lists the keys, : takes any command");
     while (!t->wants_leave) {
         tui_paint(t);
@@ -324,6 +345,8 @@ static void loop(struct tui *t)
             tui_prompt_key(t, key);
         else if (key != KEY_IS_NONE)
             tui_key(t, key);
+        else if (t->needs_follow)
+            tui_follow(t);
     }
 }
 
@@ -335,14 +358,8 @@ bool tui_run(struct cmd_ctx *ctx, struct c2s_error *err)
     init(&t, ctx);
     struct sink *printing = ctx->sink;
     ctx->sink = &t.sink.sink;
-    bool (*progress)(void *, const struct c2s_progress_event *) = ctx->progress;
-    void *progress_arg = ctx->progress_arg;
-    ctx->progress = show_progress;
-    ctx->progress_arg = &t;
     loop(&t);
     ctx->sink = printing;
-    ctx->progress = progress;
-    ctx->progress_arg = progress_arg;
     screen_close();
     for (int i = 0; i < TUI_PANE_COUNT; i++)
         pane_finish(&t.panes[i]);

@@ -34,12 +34,28 @@ static int histogram_bins(const struct tui *t)
     return bins < 16 ? 16 : bins > 120 ? 120 : bins;
 }
 
-static void draw_layer(struct tui *t, const char *option)
+bool tui_hist_line(const struct tui *t, const char *option, char *out, size_t size)
 {
     const char *layer = pane_key(&t->panes[TUI_LAYERS]);
     const char *quote = layer && layer[strcspn(layer, " \t#\"$\\")] ? "'" : "";
     if (layer)
-        tui_command(t, "hist %s%s%s%s --bins %d", quote, layer, quote, option, histogram_bins(t));
+        snprintf(out, size, "hist %s%s%s%s --bins %d", quote, layer, quote, option,
+                 histogram_bins(t));
+    return layer != NULL;
+}
+
+bool tui_has_weights(const struct tui *t)
+{
+    const struct sheet_cell *weights = pane_cell(&t->panes[TUI_LAYERS], "w");
+    return weights && weights->kind != SHEET_NONE &&
+           !(weights->kind == SHEET_TEXT && strcmp(weights->text, "-") == 0);
+}
+
+static void draw_layer(struct tui *t, const char *option)
+{
+    char line[512];
+    if (tui_hist_line(t, option, line, sizeof line))
+        tui_command(t, "%s", line);
 }
 
 static void show_weights(struct tui *t)
@@ -54,17 +70,13 @@ static void show_activations(struct tui *t)
 
 static void open_row(struct tui *t)
 {
-    if (t->focus == TUI_VERSIONS) {
-        const char *version = pane_key(&t->panes[TUI_VERSIONS]);
-        if (version)
-            tui_command(t, "checkout %s", version);
+    if (t->focus == TUI_LAYERS) {
+        draw_layer(t, tui_has_weights(t) ? "" : " --activations");
         return;
     }
-    const struct sheet_cell *parameters = pane_cell(&t->panes[TUI_LAYERS], "parameters");
-    if (parameters && parameters->kind == SHEET_INTEGER && parameters->integer > 0)
-        show_weights(t);
-    else
-        show_activations(t);
+    const char *version = pane_key(&t->panes[TUI_VERSIONS]);
+    if (version)
+        tui_command(t, "checkout %s", version);
 }
 
 static void evaluate(struct tui *t)
@@ -268,6 +280,8 @@ static void zoom(struct tui *t)
 
 static void back(struct tui *t)
 {
+    if (t->shows_keys)
+        t->needs_follow = true;
     if (t->is_zoomed)
         zoom(t);
     else if (t->focus == TUI_DETAIL || t->focus == TUI_LOG)
@@ -367,10 +381,11 @@ static void list_keys(struct tui *t)
         pane_move_to(&t->panes[TUI_DETAIL], 0);
     }
     sheet_destroy(s);
+    t->shows_keys = true;
     focus_on(t, TUI_DETAIL);
 }
 
-void tui_key(struct tui *t, int key)
+static void run_key(struct tui *t, int key)
 {
     for (int i = 0; i < N_KEYS; i++)
         if (keys[i].key == key && (keys[i].panes & 1u << t->focus)) {
@@ -379,6 +394,14 @@ void tui_key(struct tui *t, int key)
         }
     if (key == KEY_IS_ESCAPE && t->is_zoomed)
         zoom(t);
+}
+
+void tui_key(struct tui *t, int key)
+{
+    int before = t->panes[TUI_LAYERS].cursor, n_run = t->panes[TUI_LOG].n_sheets;
+    run_key(t, key);
+    if (t->panes[TUI_LAYERS].cursor != before && t->panes[TUI_LOG].n_sheets == n_run)
+        t->needs_follow = true;
 }
 
 void tui_footer(const struct tui *t, char *out, size_t size)

@@ -5,13 +5,28 @@
 #include "cmd/cmd.h"
 #include "pane.h"
 
+#include <pthread.h>
+
 enum tui_pane { TUI_VERSIONS, TUI_LAYERS, TUI_DETAIL, TUI_LOG, TUI_PANE_COUNT };
 
 struct tui_sink {
-    struct sink sink; /* first */
-    struct tui *tui;
-    enum tui_pane target; /* where sheets go */
-    const char *mode;
+    struct sink sink;    /* first */
+    struct pane *target; /* where sheets go */
+    int mode;            /* enum text_mode */
+};
+
+/* A command line that runs in a thread of its own, so that the screen never freezes. While it runs,
+ * only that thread uses the session; the screen shows copies. */
+struct tui_job {
+    struct cmd_ctx *ctx;
+    const char *line;
+    struct c2s_error err;
+    bool ok;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t ended;
+    bool is_done, is_cancelled;
+    char what[64];
+    int64_t done, total;
 };
 
 struct tui_prompt {
@@ -27,13 +42,15 @@ struct tui {
     struct pane panes[TUI_PANE_COUNT];
     enum tui_pane focus;
     bool is_zoomed, wants_leave, is_too_small;
+    bool needs_follow; /* another layer was selected: the detail pane must follow */
+    bool shows_keys;   /* the detail pane shows the list of keys */
+    char head[512];    /* the first line of the screen */
     struct tui_prompt prompt;
     char search[128];
     char status[512]; /* the last line: outcome, progress, failure */
     enum sheet_role status_role;
     char **history; /* owned: command lines that were run */
     int n_history;
-    bool cancelled;
     int typed_ahead[32]; /* keys pressed while a command ran, to be handled after it */
     int n_typed_ahead;
 };
@@ -46,9 +63,20 @@ void tui_say(struct tui *t, enum sheet_role role, const char *fmt, ...) C2S_PRIN
 void tui_arrange(struct tui *t); /* pane areas for the screen's size */
 void tui_paint(struct tui *t);
 void tui_refresh(struct tui *t); /* versions and layers again */
+void tui_follow(struct tui *t);  /* the selected layer in the detail pane */
+
+/* tui_job.c */
+/* Runs the line in a thread while the screen lives on; keys typed meanwhile are kept, Escape
+ * cancels. Sheets go to the pane `out`. */
+bool tui_job_run(struct tui *t, const char *line, struct pane *out, struct c2s_error *err);
 
 /* tui_keys.c */
 void tui_key(struct tui *t, int key);
+/* "hist conv2d --bins 30": draws the selected layer; option is "" or " --activations". False when
+ * no layer is selected. */
+bool tui_hist_line(const struct tui *t, const char *option, char *out, size_t size);
+/* True when the selected layer has parameters. */
+bool tui_has_weights(const struct tui *t);
 /* "Enter open  a activations ...": the keys that matter in the pane with the focus. */
 void tui_footer(const struct tui *t, char *out, size_t size);
 

@@ -133,6 +133,7 @@ static void finish(struct tui *t)
     }
     if (done.text[0])
         snprintf(t->search, sizeof t->search, "%.*s", (int)sizeof t->search - 1, done.text);
+    t->needs_follow = t->focus == TUI_LAYERS;
     if (t->search[0] && !pane_search(&t->panes[t->focus], t->search, false))
         tui_say(t, SHEET_WARNING, "\"%s\" is not in this pane", t->search);
 }

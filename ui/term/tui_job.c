@@ -1,0 +1,115 @@
+/* Commands in a thread of their own: the screen shows progress, takes keys and can cancel. */
+#include "tui_private.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define WAIT_MS   30 /* most commands end before anything need be shown */
+#define REDRAW_MS 100
+
+/* Called by the thread of the job. */
+static bool note_progress(void *arg, const struct c2s_progress_event *event)
+{
+    struct tui_job *job = arg;
+    pthread_mutex_lock(&job->lock);
+    snprintf(job->what, sizeof job->what, "%s", event->what);
+    job->done = event->done;
+    job->total = event->total;
+    bool goes_on = !job->is_cancelled;
+    pthread_mutex_unlock(&job->lock);
+    return goes_on;
+}
+
+static void *run_job(void *arg)
+{
+    struct tui_job *job = arg;
+    bool ok = cmd_run_line(job->ctx, job->line, &job->err);
+    pthread_mutex_lock(&job->lock);
+    job->ok = ok;
+    job->is_done = true;
+    pthread_cond_signal(&job->ended);
+    pthread_mutex_unlock(&job->lock);
+    return NULL;
+}
+
+static bool wait_shortly(struct tui_job *job)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += WAIT_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    pthread_mutex_lock(&job->lock);
+    while (!job->is_done && pthread_cond_timedwait(&job->ended, &job->lock, &until) == 0)
+        ;
+    bool is_done = job->is_done;
+    pthread_mutex_unlock(&job->lock);
+    return is_done;
+}
+
+static void handle_key(struct tui *t, struct tui_job *job, int key)
+{
+    int room = (int)(sizeof t->typed_ahead / sizeof t->typed_ahead[0]);
+    if (key == KEY_IS_ESCAPE || key == 3) {
+        pthread_mutex_lock(&job->lock);
+        job->is_cancelled = true;
+        pthread_mutex_unlock(&job->lock);
+        if (t->ctx->cancelled)
+            *t->ctx->cancelled = 1; /* for programs that a command waits for */
+    } else if (key == KEY_IS_RESIZE) {
+        tui_arrange(t);
+    } else if (key != KEY_IS_NONE && t->n_typed_ahead < room) {
+        t->typed_ahead[t->n_typed_ahead++] = key;
+    }
+}
+
+static void show_progress(struct tui *t, struct tui_job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    const char *how = job->is_cancelled ? "stopping" : "Esc cancels";
+    if (job->total > 0)
+        tui_say(t, SHEET_PLAIN, "%s  %lld of %lld  %.0f %%   %s", job->what, (long long)job->done,
+                (long long)job->total, 100.0 * (double)job->done / (double)job->total, how);
+    else
+        tui_say(t, SHEET_PLAIN, "%s ...   %s", job->what[0] ? job->what : job->line, how);
+    pthread_mutex_unlock(&job->lock);
+    tui_paint(t);
+}
+
+static void attend(struct tui *t, struct tui_job *job)
+{
+    while (!wait_shortly(job)) {
+        show_progress(t, job);
+        handle_key(t, job, screen_key(REDRAW_MS));
+    }
+}
+
+bool tui_job_run(struct tui *t, const char *line, struct pane *out, struct c2s_error *err)
+{
+    struct tui_job job = {.ctx = t->ctx, .line = line};
+    pthread_t thread;
+    bool (*progress)(void *, const struct c2s_progress_event *) = t->ctx->progress;
+    void *progress_arg = t->ctx->progress_arg;
+    pthread_mutex_init(&job.lock, NULL);
+    pthread_cond_init(&job.ended, NULL);
+    t->ctx->progress = note_progress;
+    t->ctx->progress_arg = &job;
+    if (t->ctx->cancelled)
+        *t->ctx->cancelled = 0;
+    t->sink.target = out;
+    if (pthread_create(&thread, NULL, run_job, &job) == 0) {
+        attend(t, &job);
+        pthread_join(thread, NULL);
+    } else {
+        run_job(&job); /* no thread to be had: the screen waits */
+    }
+    t->ctx->progress = progress;
+    t->ctx->progress_arg = progress_arg;
+    pthread_cond_destroy(&job.ended);
+    pthread_mutex_destroy(&job.lock);
+    *err = job.err;
+    return job.ok;
+}
