@@ -53,7 +53,7 @@ void statement_finish(struct statement *s); /* may be called twice */
 
 int64_t column_integer(const struct statement *s, int column);
 double column_real(const struct statement *s, int column);
-const char *column_text(const struct statement *s, int column);  /* borrowed; NULL = SQL NULL */
+const char *column_text(const struct statement *s, int column); /* borrowed; NULL = SQL NULL */
 const char *column_text_or_empty(const struct statement *s, int column); /* "" = SQL NULL */
 const void *column_blob(const struct statement *s, int column, size_t *n_bytes);
 int statement_n_columns(const struct statement *s);
