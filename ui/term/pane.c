@@ -353,11 +353,3 @@ void pane_toggle_mark(struct pane *p)
     if (p->keys && p->cursor < p->n_lines)
         p->lines[p->cursor].is_marked = !p->lines[p->cursor].is_marked;
 }
-
-int pane_n_marked(const struct pane *p)
-{
-    int n = 0;
-    for (int i = 0; i < p->n_lines; i++)
-        n += p->lines[i].is_marked;
-    return n;
-}

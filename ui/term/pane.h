@@ -48,6 +48,5 @@ const struct sheet_cell *pane_cell(const struct pane *p, const char *column_key)
 /* Next line that holds text (any case), from behind the cursor and round; false when none. */
 bool pane_search(struct pane *p, const char *text, bool backwards);
 void pane_toggle_mark(struct pane *p);
-int pane_n_marked(const struct pane *p);
 
 #endif
