@@ -93,12 +93,37 @@ static void set_up_output(struct program *p)
                               .progress_arg = &p->bar};
 }
 
+/* A command that only looks at the model of the command line needs no place to store anything. */
+static bool may_keep_nothing(const struct options *o)
+{
+    struct c2s_error ignored = {0};
+    const struct cmd_entry *entry = o->n_command > 0 && o->n_steps == 0 && o->model && !o->is_tui &&
+                                            !o->is_interactive && !o->has_workspace
+                                        ? cmd_find(o->command[0], &ignored)
+                                        : NULL;
+    return entry && !(entry->flags & CMD_MAKES_VERSION) && access(o->workspace, F_OK) != 0;
+}
+
+static bool open_workspace(struct program *p, struct c2s_error *err)
+{
+    struct c2s_error no_place = {0};
+    if (c2s_store_open(p->options.workspace, &p->journal, &no_place))
+        return true;
+    if (no_place.code != C2S_IO || !may_keep_nothing(&p->options)) {
+        *err = no_place;
+        return false;
+    }
+    if (!p->options.is_quiet)
+        fprintf(stderr, "warning: no workspace can be made in this folder; nothing is stored\n");
+    return c2s_store_open(":memory:", &p->journal, err);
+}
+
 static bool open_session(struct program *p, struct c2s_error *err)
 {
     struct c2s_progress progress = {.report = cmd_progress, .arg = &p->ctx};
     const char *path = p->options.workspace;
     p->is_new_workspace = strcmp(path, ":memory:") == 0 || access(path, F_OK) != 0;
-    return c2s_store_open(path, &p->journal, err) &&
+    return open_workspace(p, err) &&
            c2s_session_create(p->journal, &progress, &p->ctx.session, err);
 }
 
@@ -115,7 +140,8 @@ static enum exit_code exit_code(const struct program *p, const struct c2s_error 
     if (p->sink.output_error == EPIPE)
         return EXIT_BROKEN_PIPE;
     const struct cmd_entry *running = p->ctx.running;
-    bool is_load = !running || strcmp(running->name, "load") == 0;
+    bool takes_file =
+        !running || strcmp(running->name, "load") == 0 || strcmp(running->name, "data") == 0;
     if (err->code == C2S_CANCELLED)
         return EXIT_CTRL_C;
     if (err->code == C2S_GATE)
@@ -124,7 +150,7 @@ static enum exit_code exit_code(const struct program *p, const struct c2s_error 
         return EXIT_SCRIPT;
     if (err->code == C2S_USAGE)
         return EXIT_USAGE;
-    if (is_load && (err->code == C2S_IO || err->code == C2S_FORMAT))
+    if (takes_file && (err->code == C2S_IO || err->code == C2S_FORMAT))
         return EXIT_FILE;
     return EXIT_COMMAND;
 }
@@ -133,7 +159,7 @@ static enum exit_code exit_code(const struct program *p, const struct c2s_error 
 static enum exit_code fail(struct program *p, const struct c2s_error *err, bool in_script)
 {
     if (p->sink.output_error != EPIPE)
-        cmd_tell(&p->ctx, err, in_script);
+        cmd_tell(&p->ctx, err, in_script && err->where[0]);
     return exit_code(p, err, in_script);
 }
 
@@ -229,7 +255,10 @@ int main(int argc, char **argv)
     }
     set_up_output(&p);
     if (p.options.wants_help || p.options.wants_version) {
-        fputs(p.options.wants_help ? options_help : options_version, stdout);
+        fputs(p.options.wants_help          ? options_help
+              : p.options.mode == TEXT_JSON ? options_version_json
+                                            : options_version,
+              stdout);
         code = fflush(stdout) == 0 ? EXIT_OK : EXIT_COMMAND;
     } else {
         set_up_signals();

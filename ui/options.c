@@ -39,6 +39,8 @@ const char options_help[] =
     "130 Ctrl-C, 141 output closed.\n";
 
 const char options_version[] = "c2s-shell " C2S_VERSION "\n";
+const char options_version_json[] =
+    "{\"program\": \"c2s-shell\", \"version\": \"" C2S_VERSION "\"}\n";
 
 enum { OPTION_TUI = 256, OPTION_ECHO, OPTION_JSON, OPTION_MODE, OPTION_COLOR, OPTION_NO_PROGRESS };
 
@@ -98,6 +100,7 @@ static bool set_option(struct options *o, int option, const char *word, struct c
     switch (option) {
     case 'w':
         o->workspace = optarg;
+        o->has_workspace = true;
         return true;
     case 'x':
         return add_step(o, optarg, true, err);
@@ -171,7 +174,7 @@ static bool take_first_word(struct options *o, const char *word, bool *is_file,
     *is_file = stat(word, &info) == 0 && !S_ISDIR(info.st_mode);
     if (*is_file) {
         if (is_workspace(word))
-            o->workspace = word;
+            o->workspace = word, o->has_workspace = true;
         else
             o->model = word;
         return true;

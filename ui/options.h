@@ -20,6 +20,7 @@ struct options {
     int n_command;
     enum text_mode mode;
     enum color_choice color;
+    bool has_workspace; /* given, not the default */
     bool is_tui, is_interactive, is_quiet, echo, no_progress, wants_help, wants_version;
 };
 
@@ -29,6 +30,6 @@ bool options_parse(int argc, char **argv, struct options *out,
                    struct c2s_error *err) C2S_MUST_CHECK;
 void options_finish(struct options *o);
 
-extern const char options_help[], options_version[];
+extern const char options_help[], options_version[], options_version_json[];
 
 #endif

@@ -137,13 +137,16 @@ bool session_require_data(struct c2s_session *s, const struct c2s_dataset **out,
     return c2s_fail(err, C2S_STATE, "no data is in use; choose some: data use PATH");
 }
 
-/* New absolute path, or a copy when there is none. */
+/* New absolute path: the current folder and the path as it was given, so that a script can say it
+ * the same way; a copy when there is no current folder. */
 static char *absolute(const char *path)
 {
-    char *found = realpath(path, NULL);
-    char *copy = c2s_strdup(found ? found : path);
-    free(found);
-    return copy;
+    struct text t = {0};
+    char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    text_add(&t, "%s%s%s", folder ? folder : "", folder && strcmp(folder, "/") != 0 ? "/" : "",
+             path);
+    free(folder);
+    return t.at;
 }
 
 static bool describe(const char *path, const struct c2s_dataset_options *options,

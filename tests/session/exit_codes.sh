@@ -10,6 +10,11 @@ printf 'load fm_sep.h5\nquit\nnonsense\n' >quits.c2s
 run -q -x stops.c2s
 run -q -x outer.c2s
 run -q -x missing.c2s
+run -q data use missing
+run -q -c 'data use missing'
+run help E999
+run help nosuch
+run --version --json
 run -x self.c2s
 run -x open_quote.c2s
 run -q -x quits.c2s
@@ -25,6 +30,15 @@ printf 'mode\n' | "$C2S_PROGRAM" -q -c 'mode json' -x - -c mode; echo "exit $?"
 echo '$ output that is closed'
 { "$C2S_PROGRAM" fm_sep.h5 sql "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n"; echo "exit $?" >&2; } | head -1
 "$C2S_PROGRAM" help >/dev/full; echo "exit $?"
+echo '$ a folder that takes no workspace'
+(cd /proc && "$C2S_PROGRAM" "$OLDPWD/fm_sep.h5" show v1 --json | cut -c1-20)
+(cd /proc && "$C2S_PROGRAM" "$OLDPWD/fm_sep.h5" quantize all 4) 2>&1; echo "exit $?"
+echo '$ the home folder'
+mkdir ~/models && cp fm_sep.h5 ~/models
+run -q -w :memory: -c 'load ~/models/fm_sep.h5' -c 'load ~/models/none.h5'
+run -q -w :memory: -c "load '~/models/fm_sep.h5'"
+echo '$ numbers in JSON'
+run sql "SELECT 1 AS i, -2.5 AS r, 1e-9 AS s, '007' AS t, '1.50' AS u, NULL AS n, 1e300 * 1e300 AS v" --json
 echo '$ no workspace for help'
 rm -f workspace.c2s
 run help mode

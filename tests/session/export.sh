@@ -24,10 +24,14 @@ run export v2 fm.fbz
 ls *.fbz *.c2simage
 run export v2 fm.fbz
 run export v2 image.c2simage
-export C2S_AKIDA_PYTHON=$(command -v python3)
+run export v2 image.c2simage
+C2S_AKIDA_PYTHON=/nosuch run export v2 fm.fbz
+EXPORTER=missing C2S_AKIDA_PYTHON=python3 run export v2 fm.fbz
+export C2S_AKIDA_PYTHON=python3
 run export v2 fm.fbz --force
 run export v2 fm.fbz
 run -c 'data use fashion-mnist-1k --scale 255' -c 'export v2 fm.fbz --force'
+run -w :memory: fm_sep.h5 -c 'quantize all 4 --input 8' -c 'export v2 no_data.fbz'
 run export v2 quiet.fbz --no-verify --json
 run export v2 both.fbz --verify --no-verify
 EXPORTER=missing run export v2 fm.fbz --force
@@ -39,4 +43,6 @@ run export v2 fm.h5
 run export v2 fm.h5
 run export v2 fm.h5 --force --dialect 1.8 --json
 run -w :memory: fm.h5 layers
+run -q -c 'checkout v1' -c 'quantize all 4 --rule 1.8' >/dev/null
+run export v3 old.h5
 true

@@ -24,6 +24,10 @@ cmp first.versions second.versions && echo "versions are the same: $(wc -l <firs
 cmp first.tensors second.tensors && echo "tensors are the same"
 run -w first.c2s log --script act4
 run -w first.c2s log --script --json
+# Both paths are as they were given, so that the script runs in the same folder.
+mkdir below
+(cd below && "$C2S_PROGRAM" -q -w given.c2s -c 'data use ../fashion-mnist-1k --scale 255' -c 'load ../fm_sep.h5' &&
+    run -w given.c2s log --script && "$C2S_PROGRAM" -w given.c2s log --script >again.c2s && run -q -w again_given.c2s -x again.c2s)
 # A script is not coloured or wrapped, and the prompt of a terminal is not in it.
 "$C2S_PROGRAM" -w first.c2s --color=always log --script | cmp - replay.c2s && echo "the same in colour"
 true

@@ -4,6 +4,7 @@
 #include "cmd/args.h"
 #include "cmd/suggest.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void check_words(const char *line, const char *const *expected)
@@ -36,6 +37,22 @@ static void quotes_and_backslashes_keep_blanks(void **state)
     check_words("load my\\ model.h5", (const char *[]){"load", "my model.h5", NULL});
     check_words("a'b c'd \"\"", (const char *[]){"ab cd", "", NULL});
     check_words("load 'a\\'", (const char *[]){"load", "a\\", NULL});
+}
+
+static void a_tilde_is_the_home_folder(void **state)
+{
+    (void)state;
+    assert_int_equal(setenv("HOME", "/home/ann lee", 1), 0);
+    check_words("load ~/m.h5 ~",
+                (const char *[]){"load", "/home/ann lee/m.h5", "/home/ann lee", NULL});
+    check_words("load ~/'my model.h5'",
+                (const char *[]){"load", "/home/ann lee/my model.h5", NULL});
+    check_words("load '~/m.h5' \"~\" \\~/m.h5",
+                (const char *[]){"load", "~/m.h5", "~", "~/m.h5", NULL});
+    check_words("show HEAD~1 ~bob/m.h5 a~",
+                (const char *[]){"show", "HEAD~1", "~bob/m.h5", "a~", NULL});
+    assert_int_equal(unsetenv("HOME"), 0);
+    check_words("load ~/m.h5", (const char *[]){"load", "~/m.h5", NULL});
 }
 
 static void comments_begin_only_at_a_word(void **state)
@@ -199,6 +216,13 @@ static void distances_count_edits(void **state)
     suggest_offer(&s, "chekc", "checkout");
     suggest_offer(&s, "chekc", "check");
     assert_string_equal(s.best, "check");
+    s = (struct suggestion){0};
+    suggest_offer(&s, "bad", "load");
+    suggest_offer(&s, "ls", "log");
+    suggest_offer(&s, "ls", "rm");
+    assert_null(s.best);
+    suggest_offer(&s, "lgo", "log");
+    assert_string_equal(s.best, "log");
 }
 
 int main(void)
@@ -206,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_split_at_blanks),
         cmocka_unit_test(quotes_and_backslashes_keep_blanks),
+        cmocka_unit_test(a_tilde_is_the_home_folder),
         cmocka_unit_test(comments_begin_only_at_a_word),
         cmocka_unit_test(columns_point_into_the_line),
         cmocka_unit_test(open_quotes_say_where),

@@ -74,7 +74,9 @@ const struct cmd_entry entry_export = {
     .summary = "write a version as .fbz for the chip, or as Keras .h5",
     .details = "An .fbz is made by the akida Python package from an Akida image that is written "
                "beside it; with data in use every integer of it is verified on samples, and it is "
-               "mapped on a virtual AKD1000. An .h5 opens in cnn2snn.load_quantized_model.",
+               "mapped on a virtual AKD1000. An .h5 opens in cnn2snn.load_quantized_model of the "
+               "release it is "
+               "written for; a float version opens in Keras.",
     .example = "export v3 fm.c2simage\nexport v3 fm.h5 --dialect 2.2",
     .see = "check, eval",
     .args =
@@ -92,7 +94,8 @@ const struct cmd_entry entry_export = {
              .value = "RELEASE",
              .type = ARG_CHOICE,
              .choices = dialects,
-             .help = "of cnn2snn: 2.2 (default) or 1.8"},
+             .help = "of cnn2snn: 2.2 or 1.8 (default: 1.8 for a version made by --rule 1.8 or "
+                     "loaded from 1.8, else 2.2)"},
             {0}},
     .flags = CMD_NEEDS_MODEL,
     .run = run,

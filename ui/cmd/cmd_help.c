@@ -101,7 +101,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (rule)
         return show_rule(ctx, rule, err);
     if (is_rule_id)
-        return c2s_fail(err, C2S_NOT_FOUND, "there is no rule %s; 'check' names those that apply",
+        return c2s_fail(err, C2S_USAGE, "there is no rule %s; 'check' names those that apply",
                         topic);
     const struct cmd_entry *entry = cmd_find(topic, err);
     return entry && show_command(ctx, entry, err);

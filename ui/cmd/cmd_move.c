@@ -6,15 +6,21 @@
 static bool show_place(struct cmd_ctx *ctx, struct c2s_error *err)
 {
     const struct c2s_version *v = c2s_session_current(ctx->session);
+    struct c2s_journal *j = c2s_session_journal(ctx->session);
     char name[24], bits[64];
     struct sheet *s = sheet_create("%s", "");
     view_version_name(v->info.id, name, sizeof name);
     view_bits(v->model, bits, sizeof bits);
     sheet_before(s, SHEET_CURRENT, "now at %s %s  %s", name, v->info.name, bits);
+    if (j->ops->is_read_only(j))
+        sheet_after(s, SHEET_WARNING,
+                    "not stored: the workspace is read-only, the next start is "
+                    "where it was");
     sheet_next(s, "Next: layers, eval, log");
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "name", v->info.name);
     sheet_fact_text(s, "bits", bits);
+    sheet_fact_bool(s, "is_stored", !j->ops->is_read_only(j));
     return cmd_show(ctx, s, err);
 }
 

@@ -14,7 +14,7 @@ static bool add_row(void *arg, int64_t row, int n, const char *const *values)
     }
     sheet_row(s, SHEET_PLAIN);
     for (int i = 0; i < n; i++)
-        sheet_text(s, values[i]);
+        sheet_text_or_number(s, values[i]);
     return true;
 }
 
@@ -35,7 +35,9 @@ const struct cmd_entry entry_sql = {
     .name = "sql",
     .group = "history",
     .summary = "ask the workspace in SQL, read-only",
-    .details = "Views made for it: versions, measures, tensors, datasets.",
+    .details =
+        "Views made for it: versions, measures, tensors, datasets. In JSON a value that is a "
+        "number is one.",
     .example = "sql SELECT id, step FROM versions\nsql SELECT count(*) AS n FROM tensors",
     .see = "log, show",
     .args = (const struct cmd_arg[]){{.name = "SELECT",

@@ -50,6 +50,7 @@ static bool check_data(struct cmd_ctx *ctx, struct export_request *r, struct c2s
     return c2s_fail(err, C2S_STATE, "cannot verify without data; choose some: data use PATH");
 }
 
+/* An image that only belongs to an .fbz may always be replaced: it is made anew with it. */
 static bool write_image(struct cmd_ctx *ctx, const struct export_request *r, const char *path,
                         struct c2s_akida_net **net, struct c2s_error *err)
 {
@@ -61,7 +62,8 @@ static bool write_image(struct cmd_ctx *ctx, const struct export_request *r, con
                                         err) &&
               c2s_akida_convert(m, &options, net, err) &&
               (!r->verify || take_samples(ctx, *net, &samples, &expected, err)) &&
-              c2s_akida_image_write(*net, path, r->overwrite, samples, expected, err);
+              c2s_akida_image_write(*net, path, r->overwrite || strcmp(path, r->file) != 0, samples,
+                                    expected, err);
     c2s_tensor_unref(samples);
     c2s_tensor_unref(expected);
     return ok;
@@ -107,30 +109,38 @@ static bool own_python(const char *scripts, char out[PATH_MAX])
     return n > 0 && n < PATH_MAX;
 }
 
-/* The Python that has akida: $C2S_AKIDA_PYTHON, or what setup-akida made. Never one of the current
+/* The Python that the user chose; NULL = none. */
+static const char *chosen_python(void)
+{
+    const char *given = getenv("C2S_AKIDA_PYTHON");
+    return given && *given ? given : NULL;
+}
+
+/* The Python that has akida: the chosen one, or what setup-akida made. Never one of the current
  * folder: whoever gave that folder to the user would decide what runs. */
 static bool find_python(const char *scripts, char out[PATH_MAX])
 {
-    const char *given = getenv("C2S_AKIDA_PYTHON");
-    if (given && *given) {
-        snprintf(out, PATH_MAX, "%s", given);
+    if (chosen_python()) {
+        snprintf(out, PATH_MAX, "%s", chosen_python());
         return true;
     }
     return own_python(scripts, out) && access(out, X_OK) == 0;
 }
 
-static bool fail_without_akida(const char *scripts, const char *image,
+/* why_not: what is wrong with the chosen Python. */
+static bool fail_without_akida(const char *scripts, const char *image, const char *why_not,
                                const struct export_request *r, struct c2s_error *err)
 {
-    char python[PATH_MAX];
+    char python[PATH_MAX], problem[160] = "the akida package that makes the .fbz is not installed";
     if (!own_python(scripts, python))
         snprintf(python, sizeof python, "python3");
+    if (chosen_python())
+        snprintf(problem, sizeof problem, "C2S_AKIDA_PYTHON=%.80s %s", chosen_python(), why_not);
     return c2s_fail(err, C2S_STATE,
-                    "'%s' is written, but the akida package that makes '%s' of it is not "
-                    "installed; two commands finish the job: %s/setup-akida && %s "
+                    "'%s' is written, but %s; two commands finish the job%s: %s/setup-akida && %s "
                     "%s/akida_export.py '%s' '%s'%s",
-                    image, r->file, scripts, python, scripts, image, r->file,
-                    r->verify ? " --verify" : "");
+                    image, problem, chosen_python() ? ", and then unset that variable" : "",
+                    scripts, python, scripts, image, r->file, r->verify ? " --verify" : "");
 }
 
 /* The last line of a text that is not empty, without its end; "" = none. */
@@ -168,18 +178,22 @@ static bool run_exporter(struct cmd_ctx *ctx, const struct export_request *r, co
                         "found; set C2S_SCRIPTS to the folder that has it",
                         image, r->file);
     if (!find_python(scripts, python))
-        return fail_without_akida(scripts, image, r, err);
+        return fail_without_akida(scripts, image, "", r, err);
     char *argv[] = {
         python, script, (char *)image, (char *)r->file, "--json", r->verify ? "--verify" : NULL,
         NULL};
     struct program_output output;
-    struct c2s_error ignored = {0};
-    if (!program_run(argv, ctx->cancelled, &output, err))
+    struct c2s_error ignored = {0}, not_started = {0};
+    if (!program_run(argv, ctx->cancelled, &output, &not_started)) {
+        if (not_started.code == C2S_IO && chosen_python())
+            return fail_without_akida(scripts, image, "cannot be started", r, err);
+        *err = not_started;
         return false;
+    }
     *report = c2s_json_parse(output.text, strlen(output.text), &ignored);
     bool ok = output.status == 0 && *report;
     if (!ok && output.status == EXPORTER_MISSING)
-        fail_without_akida(scripts, image, r, err);
+        fail_without_akida(scripts, image, "has no akida package", r, err);
     else if (!ok)
         fail_exporter(&output, *report, image, err);
     program_output_finish(&output);
@@ -205,11 +219,12 @@ bool export_akida(struct cmd_ctx *ctx, const struct export_request *request, str
     if (!image_path(r.file, image, err) || !check_data(ctx, &r, err))
         return false;
     bool only_image = strcmp(image, r.file) == 0;
+    const char *unverified = request->verify ? "no data in use" : "--no-verify";
     if (!r.overwrite && access(r.file, F_OK) == 0)
         return c2s_fail(err, C2S_EXISTS, "'%s' exists already; add --force to replace it", r.file);
     bool ok = write_image(ctx, &r, image, &net, err) &&
               (only_image || run_exporter(ctx, &r, image, &report, err)) &&
-              cmd_show(ctx, view_akida_export(r.version, net, image, report), err);
+              cmd_show(ctx, view_akida_export(r.version, net, image, report, unverified), err);
     c2s_json_free(report);
     c2s_akida_net_destroy(net);
     return ok;

@@ -126,6 +126,14 @@ bool lex_append(struct lex_words *words, const char *text, struct c2s_error *err
     return word->text ? true : c2s_fail_nomem(err);
 }
 
+/* What a word's "~" stands for: the home folder, in front of "/" or alone; "" = itself. */
+static const char *home_of(const char *word)
+{
+    const char *home = getenv("HOME");
+    bool is_home = word[0] == '~' && (word[1] == '/' || word[1] == '\0' || is_blank(word[1]));
+    return is_home && home ? home : "";
+}
+
 bool lex_line(const char *line, struct lex_words *out, struct c2s_error *err)
 {
     *out = (struct lex_words){0};
@@ -134,13 +142,15 @@ bool lex_line(const char *line, struct lex_words *out, struct c2s_error *err)
     while (ok && skip_to_word(&s)) {
         size_t begin = s.at, open = 0;
         struct lex_word *word = add_word(out, err);
-        ok = word && (word->text = malloc(strlen(line + begin) + 1));
+        const char *home = home_of(line + begin);
+        ok = word && (word->text = malloc(strlen(line + begin) + strlen(home) + 1));
         if (!ok) {
             c2s_fail_nomem(err);
             break;
         }
         s.out = word->text;
-        s.used = 0;
+        s.used = strlen(strcpy(word->text, home));
+        s.at += *home != '\0';
         s.is_quoted = false;
         enum scan_end end = scan_word(&s, &open);
         word->text[s.used] = '\0';

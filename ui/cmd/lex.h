@@ -18,7 +18,8 @@ struct lex_words {
 };
 
 /* Splits at blanks. '...' is taken literally; "..." knows \" and \\; \c outside quotes is c;
- * # at the begin of a word makes the rest a comment. Fails: USAGE (with the column), NOMEM. */
+ * # at the begin of a word makes the rest a comment; ~ and ~/ at its begin are the home folder,
+ * outside quotes. Fails: USAGE (with the column), NOMEM. */
 bool lex_line(const char *line, struct lex_words *out, struct c2s_error *err) C2S_MUST_CHECK;
 /* Appends one ready word (from argv). */
 bool lex_append(struct lex_words *words, const char *text, struct c2s_error *err) C2S_MUST_CHECK;

@@ -61,6 +61,17 @@ static bool show_line(struct cmd_ctx *ctx, const char *line, struct c2s_error *e
     return cmd_show(ctx, s, err);
 }
 
+/* A script that runs itself is named once. */
+static void add_place(const struct script *s, struct c2s_error *err)
+{
+    char place[sizeof err->where];
+    int n = snprintf(place, sizeof place, "%s:%d", s->name, s->first);
+    bool is_there = n > 0 && n < (int)sizeof place && strncmp(err->where, place, (size_t)n) == 0 &&
+                    (err->where[n] == ':' || err->where[n] == '\0');
+    if (!is_there)
+        c2s_fail_at(err, "%s:%d", s->name, s->first);
+}
+
 static bool run_lines(struct cmd_ctx *ctx, struct script *s, struct c2s_error *err)
 {
     bool ok = true, more = true;
@@ -73,7 +84,7 @@ static bool run_lines(struct cmd_ctx *ctx, struct script *s, struct c2s_error *e
         if (ok && ctx->cancelled && *ctx->cancelled)
             ok = c2s_fail(err, C2S_CANCELLED, "stopped by Ctrl-C; nothing was lost");
         if (!ok)
-            c2s_fail_at(err, "%s:%d", s->name, s->first);
+            add_place(s, err);
     }
     return ok;
 }

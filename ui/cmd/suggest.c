@@ -35,7 +35,10 @@ int suggest_distance(const char *a, const char *b)
 void suggest_offer(struct suggestion *s, const char *typed, const char *candidate)
 {
     int distance = suggest_distance(typed, candidate);
-    int allowed = 1 + (int)strlen(candidate) / 3;
+    size_t n_typed = strlen(typed), n = strlen(candidate);
+    int allowed = (int)(n_typed < n ? n_typed : n) / 3;
+    if (allowed == 0)
+        allowed = 1;
     if (distance > allowed || (s->best && distance >= s->distance))
         return;
     s->best = candidate;

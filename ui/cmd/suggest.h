@@ -7,7 +7,7 @@
 int suggest_distance(const char *a, const char *b);
 
 /* Keeps the nearest of the candidates offered so far; begin with best NULL. Too different words
- * (more than a third of the letters, at least 1, plus 1) are never kept. */
+ * (more edits than a third of the shorter one's letters, at least 1) are never kept. */
 struct suggestion {
     const char *best; /* borrowed from the caller, or NULL */
     int distance;

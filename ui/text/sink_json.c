@@ -4,6 +4,9 @@
 
 #include <c2s/json.h>
 
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,11 +25,42 @@ static struct c2s_json *list_value(const char *text)
     return list;
 }
 
+/* The text is what SQL prints of this real: with a point, and the same when it is read back. */
+static bool is_real(const char *text, double value)
+{
+    for (int digits = 15; digits <= 17; digits += 2) {
+        char again[48];
+        snprintf(again, sizeof again, "%.*g", digits, value);
+        size_t n = strcspn(again, "e");
+        if (!memchr(again, '.', n)) {
+            memmove(again + n + 2, again + n, strlen(again + n) + 1);
+            memcpy(again + n, ".0", 2);
+        }
+        if (strcmp(text, again) == 0)
+            return isfinite(value);
+    }
+    return false;
+}
+
+static struct c2s_json *text_value(const struct sheet_cell *cell)
+{
+    if (!cell->may_be_number)
+        return c2s_json_new_text(cell->text);
+    char again[32];
+    errno = 0;
+    long long integer = strtoll(cell->text, NULL, 10);
+    snprintf(again, sizeof again, "%lld", integer);
+    if (errno == 0 && strcmp(cell->text, again) == 0)
+        return c2s_json_new_integer(integer);
+    double real = strtod(cell->text, NULL);
+    return is_real(cell->text, real) ? c2s_json_new_real(real) : c2s_json_new_text(cell->text);
+}
+
 static struct c2s_json *cell_value(const struct sheet_cell *cell)
 {
     switch (cell->kind) {
     case SHEET_TEXT:
-        return c2s_json_new_text(cell->text);
+        return text_value(cell);
     case SHEET_INTEGER:
         return c2s_json_new_integer(cell->integer);
     case SHEET_REAL:

@@ -159,6 +159,13 @@ void sheet_text(struct sheet *s, const char *text)
         sheet_none(s);
 }
 
+void sheet_text_or_number(struct sheet *s, const char *text)
+{
+    sheet_text(s, text);
+    if (s && !s->is_broken && text)
+        s->rows[s->n_rows - 1].cells[s->rows[s->n_rows - 1].n_cells - 1].may_be_number = true;
+}
+
 void sheet_integer(struct sheet *s, int64_t value)
 {
     struct sheet_cell *cell = next_cell(s, SHEET_INTEGER);

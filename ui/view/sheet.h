@@ -32,7 +32,8 @@ enum sheet_kind {
 struct sheet_cell {
     enum sheet_kind kind;
     enum sheet_role role;
-    char *text; /* owned; TEXT and LIST */
+    char *text;         /* owned; TEXT and LIST */
+    bool may_be_number; /* TEXT: JSON writes it as a number when it is one */
     int64_t integer;
     double real;
     int digits;
@@ -98,7 +99,8 @@ void sheet_verbatim(struct sheet *s);
 void sheet_column(struct sheet *s, const char *key, const char *name, enum sheet_align align);
 void sheet_row(struct sheet *s, enum sheet_role role); /* begins a row */
 /* Next cell of the last row. */
-void sheet_text(struct sheet *s, const char *text); /* NULL = nothing to say */
+void sheet_text(struct sheet *s, const char *text);           /* NULL = nothing to say */
+void sheet_text_or_number(struct sheet *s, const char *text); /* TEXT that may be a number */
 void sheet_textf(struct sheet *s, const char *fmt, ...) C2S_PRINTF(2, 3);
 void sheet_integer(struct sheet *s, int64_t value);
 void sheet_real(struct sheet *s, double value, int digits);

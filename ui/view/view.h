@@ -69,9 +69,11 @@ bool view_history_collect(struct c2s_journal *j, int64_t current, const char *da
 void view_history_finish(struct view_history *h); /* accepts a zeroed one */
 struct sheet *view_history(const struct view_history *h);
 
-/* report: what akida_export.py printed as JSON; NULL = the image alone was written. */
+/* report: what akida_export.py printed as JSON; NULL = the image alone was written. unverified: the
+ * reason when it was not verified. */
 struct sheet *view_akida_export(const struct c2s_version *v, const struct c2s_akida_net *net,
-                                const char *image, const struct c2s_json *report);
+                                const char *image, const struct c2s_json *report,
+                                const char *unverified);
 struct sheet *view_keras_export(const struct c2s_version *v, const char *file,
                                 enum c2s_dialect dialect);
 

@@ -39,14 +39,14 @@ static void add_report_row(struct sheet *s, const struct c2s_json *layer)
     sheet_text(s, nps.text);
 }
 
-static void add_verified(struct sheet *s, const struct c2s_json *report)
+static void add_verified(struct sheet *s, const struct c2s_json *report, const char *unverified)
 {
     const struct c2s_json *verify = member(report, "verify");
     char integers[32];
     bool was_verified = c2s_json_kind(verify) == C2S_JSON_OBJECT;
     sheet_fact_bool(s, "verified", was_verified);
     if (!was_verified) {
-        sheet_after(s, SHEET_WARNING, "not verified: no data was in use, or --no-verify");
+        sheet_after(s, SHEET_WARNING, "not verified: %s", unverified);
         return;
     }
     int64_t different = c2s_json_integer(member(verify, "different"), -1);
@@ -119,7 +119,8 @@ static struct sheet *view_image(const char *name, const struct c2s_akida_net *ne
 }
 
 struct sheet *view_akida_export(const struct c2s_version *v, const struct c2s_akida_net *net,
-                                const char *image, const struct c2s_json *report)
+                                const char *image, const struct c2s_json *report,
+                                const char *unverified)
 {
     char name[24], bytes[32];
     view_version_name(v->info.id, name, sizeof name);
@@ -145,7 +146,7 @@ struct sheet *view_akida_export(const struct c2s_version *v, const struct c2s_ak
     sheet_column(s, "nps_by_type", "kind", SHEET_LEFT);
     for (size_t i = 0; i < c2s_json_size(layers); i++)
         add_report_row(s, c2s_json_at(layers, i));
-    add_verified(s, report);
+    add_verified(s, report, unverified);
     add_mapping(s, report);
     sheet_next(s, "Next: run it with akida.Model(\"%s\")", file);
     return s;
@@ -161,8 +162,8 @@ struct sheet *view_keras_export(const struct c2s_version *v, const char *file,
     if (dialect == C2S_DIALECT_KERAS)
         sheet_next(s, "Next: tf.keras.models.load_model(\"%s\")", file);
     else
-        sheet_next(s, "Next: cnn2snn.load_quantized_model(\"%s\") of cnn2snn %s", file,
-                   dialect == C2S_DIALECT_CNN2SNN_18 ? "1.8" : "2.2");
+        sheet_next(s, "Next: cnn2snn.load_quantized_model(\"%s\"); it opens in cnn2snn %s only",
+                   file, dialect == C2S_DIALECT_CNN2SNN_18 ? "1.8" : "2.2");
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "file", file);
     sheet_fact_text(s, "dialect",
