@@ -67,10 +67,10 @@ bool c2s_input_dims(const struct c2s_check_run *run, int layer, int64_t dims[3])
 static int compare_findings(const void *a, const void *b)
 {
     const struct c2s_finding *x = a, *y = b;
-    if (x->layer != y->layer)
-        return x->layer < y->layer ? -1 : 1;
     if (x->rule->severity != y->rule->severity)
         return x->rule->severity > y->rule->severity ? -1 : 1;
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
     if (x->rule != y->rule)
         return x->rule < y->rule ? -1 : 1;
     return strcmp(x->text, y->text);

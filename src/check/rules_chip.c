@@ -279,8 +279,8 @@ void c2s_rule_dense_size(struct c2s_check_run *run)
         int64_t in[3];
         if (neural(run, b)->op == C2S_OP_DENSE && c2s_input_dims(run, i, in) &&
             in[0] * in[1] * in[2] > run->target->dense.max_inputs)
-            c2s_report(run, i, "%lld inputs; at most %d", (long long)(in[0] * in[1] * in[2]),
-                       run->target->dense.max_inputs);
+            c2s_report(run, i, "%lld numbers come in; at most %d",
+                       (long long)(in[0] * in[1] * in[2]), run->target->dense.max_inputs);
     }
 }
 

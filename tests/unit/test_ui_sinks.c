@@ -145,7 +145,7 @@ static void wide_tables_are_cut_and_wrapped(void **state)
     sheet_text(s, "one two three four five six");
     char *text = print(s, "table", false, 40);
     assert_string_equal(text, "a                   b\n"
-                              "abcdefghijklmnopqr~ one two three four\n"
+                              "abcdefghijkl~yzabcd one two three four\n"
                               "                    five six\n");
     free(text);
     sheet_destroy(s);

@@ -1,5 +1,5 @@
 /* data: which samples accuracy and histograms are measured on. */
-#include "cmd.h"
+#include "common.h"
 #include "table.h"
 #include "view/view.h"
 
@@ -28,9 +28,10 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
             return false;
     }
     const struct c2s_dataset *data = c2s_session_data(ctx->session);
+    const struct c2s_version *v = c2s_session_current(ctx->session);
     const char *problem = c2s_session_data_problem(ctx->session);
     if (data)
-        return cmd_show(ctx, view_data(data), err);
+        return cmd_show(ctx, view_data(data, v && common_is_unscaled(data, v->model)), err);
     if (problem)
         return c2s_fail(err, C2S_STATE,
                         "the data used before cannot be opened: %.240s; choose "

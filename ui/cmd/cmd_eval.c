@@ -5,17 +5,44 @@
 
 static const char *const engines[] = {"dnnl", "ref", "akida", NULL};
 
+/* Compares with the nearest ancestor measured the same way; *has false when there is none. Only
+ * what is known already is used: asking for one accuracy must not measure two. */
+static bool compare_with_ancestor(struct cmd_ctx *ctx, const struct c2s_version *v,
+                                  const struct c2s_measure *m, struct c2s_comparison *out,
+                                  bool *has, struct c2s_error *err)
+{
+    struct c2s_journal *j = c2s_session_journal(ctx->session);
+    const struct c2s_version *ancestor = v;
+    char first[24], second[24];
+    *has = false;
+    while (!*has && ancestor->info.parent) {
+        struct c2s_measure before;
+        view_version_name(ancestor->info.parent, first, sizeof first);
+        if (!c2s_session_version(ctx->session, first, &ancestor, err) ||
+            !j->ops->find_measure(j, ancestor->info.id, m->dataset, m->engine, &before, NULL, has,
+                                  err))
+            return false;
+    }
+    view_version_name(v->info.id, second, sizeof second);
+    return !*has || c2s_session_compare(ctx->session, first, second, m->engine, out, err);
+}
+
 static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
     const struct c2s_version *v;
     struct c2s_measure measure;
-    bool was_cached;
+    struct c2s_comparison against;
+    struct view_measure_context context = {0};
+    bool has_ancestor;
     const char *engine = cmd_flag(a, "--akida") ? "akida" : cmd_text(a, "--engine");
     if (!common_version(ctx, a, "VERSION", &v, err) ||
-        !c2s_session_eval(ctx->session, cmd_text(a, "VERSION"), engine, &measure, NULL, &was_cached,
-                          err))
+        !c2s_session_eval(ctx->session, cmd_text(a, "VERSION"), engine, &measure, NULL,
+                          &context.was_cached, err) ||
+        !compare_with_ancestor(ctx, v, &measure, &against, &has_ancestor, err))
         return false;
-    if (!cmd_show(ctx, view_measure(v, &measure, was_cached), err))
+    context.against = has_ancestor ? &against : NULL;
+    context.is_unscaled = common_is_unscaled(c2s_session_data(ctx->session), v->model);
+    if (!cmd_show(ctx, view_measure(v, &measure, &context), err))
         return false;
     double needed = cmd_real(a, "--min-accuracy", 0) / 100;
     double accuracy = (double)measure.metrics.correct / (double)measure.metrics.n;

@@ -36,6 +36,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (!view_history_collect(c2s_session_journal(ctx->session), v ? v->info.id : 0,
                               data ? data->hash : "", &history, err))
         return false;
+    history.data = data ? data->name : NULL;
     bool ok = cmd_show(ctx, view_history(&history), err);
     view_history_finish(&history);
     return ok;

@@ -63,6 +63,33 @@ bool common_layer(const struct c2s_version *v, const char *name, int *layer, str
     return c2s_fail(err, C2S_NOT_FOUND, "no layer is called \"%s\"; 'layers' lists them", name);
 }
 
+/* Looks at some samples only: those of images reach far beyond 1. */
+static bool has_pixels(const struct c2s_dataset *data)
+{
+    const struct c2s_dataset_info *info = c2s_dataset_info(data);
+    struct c2s_error ignored = {0}; /* what cannot be read is told by whoever needs it */
+    struct c2s_tensor *x;
+    double low = 0, high = 0;
+    if (!c2s_dataset_keras(data, 0, info->n < 64 ? info->n : 64, &x, &ignored))
+        return false;
+    bool is_finite = c2s_tensor_range(x, &low, &high);
+    c2s_tensor_unref(x);
+    return is_finite && low >= 0 && high > 64 && high <= 255;
+}
+
+bool common_is_unscaled(const struct c2s_dataset *data, const struct c2s_model *m)
+{
+    const struct c2s_dataset_info *info = c2s_dataset_info(data);
+    int first = 0;
+    while (first < m->n_layers && m->layers[first]->op == C2S_OP_INPUT)
+        first++;
+    bool scales_itself = first == m->n_layers || m->layers[first]->op == C2S_OP_RESCALING ||
+                         m->layers[first]->op == C2S_OP_BATCH_NORM ||
+                         m->layers[first]->op == C2S_OP_UNKNOWN;
+    return info->scale == 1 && info->shift == 0 && info->rank == 3 && !scales_itself &&
+           has_pixels(data);
+}
+
 bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...)
 {
     char *text = NULL;

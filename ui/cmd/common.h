@@ -15,6 +15,9 @@ bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_lev
  * nearest name, or all that begin so. */
 bool common_layer(const struct c2s_version *v, const char *name, int *layer,
                   struct c2s_error *err) C2S_MUST_CHECK;
+/* True when numbers up to 255 go into a model that scales nothing itself: most such models want
+ * them divided by 255. */
+bool common_is_unscaled(const struct c2s_dataset *data, const struct c2s_model *m);
 /* A sheet of one line. */
 bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...)
     C2S_PRINTF(3, 4) C2S_MUST_CHECK;

@@ -139,6 +139,17 @@ static void squeeze(struct layout *l)
     }
 }
 
+/* Columns that the end of a cut text keeps: names differ at their ends, sentences do not. */
+static int kept_end(const char *text, int width)
+{
+    size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] <= 32 ||
+            (unsigned char)text[i] > 126) /* a blank, or bytes of a character wider than one byte */
+            return 0;
+    return (width - 1) / 3;
+}
+
 static void print_cell(struct layout *l, int c, const char *text, enum sheet_role role, int column)
 {
     enum sheet_align align = l->s->columns[c].align;
@@ -148,13 +159,16 @@ static void print_cell(struct layout *l, int c, const char *text, enum sheet_rol
     }
     int width = glyph_width(text);
     bool is_cut = width > l->width[c];
-    size_t n = is_cut ? glyph_fit(text, l->width[c] - 1) : strlen(text);
+    int end = is_cut ? kept_end(text, l->width[c]) : 0;
+    size_t n = is_cut ? glyph_fit(text, l->width[c] - 1 - end) : strlen(text);
     int shown = is_cut ? l->width[c] : width;
     if (align == SHEET_RIGHT)
         print_spaces(l->t, l->width[c] - shown);
     print_role(l->t, role, text, (int)n);
-    if (is_cut)
+    if (is_cut) {
         fputs("~", l->t->out);
+        print_role(l->t, role, text + strlen(text) - end, end);
+    }
     if (c == l->last)
         end_line(l->t);
     else

@@ -56,6 +56,35 @@ char *view_bits(const struct c2s_model *m, char *out, size_t size)
     return out;
 }
 
+bool view_is_quantized(const struct c2s_model *m)
+{
+    bool is_quantized = c2s_model_first_neural(m) >= 0;
+    for (int i = 0; i < m->n_layers; i++)
+        if (c2s_layer_is_neural(m->layers[i]) && c2s_layer_weight_bits(m->layers[i]) == 0)
+            is_quantized = false;
+    return is_quantized;
+}
+
+#define SHOWN_PATH 36 /* columns of a path in a table, unless the file name alone is longer */
+
+char *view_step(const char *step, char *out, size_t size)
+{
+    static const char load[] = "load ";
+    const char *path = step + sizeof load - 1;
+    snprintf(out, size, "%s", step);
+    if (strncmp(step, load, sizeof load - 1) != 0 || strlen(path) <= SHOWN_PATH)
+        return out;
+    const char *tail = NULL;
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        tail = slash;
+        if (strlen(slash) <= SHOWN_PATH - 3)
+            break;
+    }
+    if (tail)
+        snprintf(out, size, "%s...%s", load, tail);
+    return out;
+}
+
 char *view_bytes(int64_t bytes, char *out, size_t size)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};

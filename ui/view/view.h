@@ -12,9 +12,14 @@
 
 /* Texts; all return out. */
 char *view_bits(const struct c2s_model *m, char *out, size_t size); /* "float", "w4 a4 i8" */
-char *view_bytes(int64_t bytes, char *out, size_t size);            /* "208 kB" */
-char *view_time(int64_t seconds, char *out, size_t size);           /* local: "11:02", "Nov 23" */
-char *view_version_name(int64_t id, char *out, size_t size);        /* "v3" */
+/* All neural layers have weights of some bits: what export and the chip's integers need. */
+bool view_is_quantized(const struct c2s_model *m);
+/* A step such as "load PATH" with the beginning of a long path cut, so that the file name is seen.
+ */
+char *view_step(const char *step, char *out, size_t size);
+char *view_bytes(int64_t bytes, char *out, size_t size);     /* "208 kB" */
+char *view_time(int64_t seconds, char *out, size_t size);    /* local: "11:02", "Nov 23" */
+char *view_version_name(int64_t id, char *out, size_t size); /* "v3" */
 char *view_count(int64_t n, const char *thing, char *out, size_t size); /* "1 note", "2 notes" */
 /* Bytes of all parameters: quantized kernels at their bits, the rest as float32. */
 int64_t view_parameter_bytes(const struct c2s_model *m);
@@ -36,9 +41,15 @@ struct sheet *view_layer(const struct c2s_version *v, int layer, const struct c2
                          const struct view_place *place);
 struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
                             enum c2s_level level);
-struct sheet *view_data(const struct c2s_dataset *d);
+/* is_unscaled: pixels 0..255 that most models want divided. */
+struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled);
+struct view_measure_context {
+    bool was_cached, is_unscaled;
+    /* Against the nearest measured ancestor (first); NULL = none was measured. */
+    const struct c2s_comparison *against;
+};
 struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure *m,
-                           bool was_cached);
+                           const struct view_measure_context *context);
 struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
                              const struct c2s_quantize_report *r, double seconds);
 struct sheet *view_version(const struct c2s_version *v, const char *tags);
@@ -62,6 +73,7 @@ struct view_history {
     struct view_history_row *rows; /* owned; by id, ascending */
     int n_rows;
     int64_t current;
+    const char *data; /* borrowed; name of the data of the measures, NULL = none */
 };
 /* Collects the history with the measures on `dataset` (a hash, "" = none). */
 bool view_history_collect(struct c2s_journal *j, int64_t current, const char *dataset,

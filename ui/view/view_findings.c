@@ -38,31 +38,24 @@ static void add_finding(struct sheet *s, const struct c2s_model *m, const struct
 }
 
 /* How far the model gets, in one clause. */
-static const char *verdict(const struct c2s_findings *f, enum c2s_level level)
+static const char *verdict(const struct c2s_findings *f, enum c2s_level level, bool is_quantized)
 {
-    if (f->n_errors_at[C2S_LEVEL_KERAS] > 0)
+    bool stops_at_keras = f->n_errors_at[C2S_LEVEL_KERAS] > 0;
+    if (stops_at_keras && !is_quantized)
         return "cannot be quantized as it is";
-    if (level >= C2S_LEVEL_AKIDA && f->n_errors_at[C2S_LEVEL_AKIDA] > 0)
-        return "can be quantized, does not convert to Akida yet";
+    if (stops_at_keras || (level >= C2S_LEVEL_AKIDA && f->n_errors_at[C2S_LEVEL_AKIDA] > 0))
+        return is_quantized ? "is quantized, does not convert to Akida as it is"
+                            : "can be quantized, does not convert to Akida yet";
     if (level >= C2S_LEVEL_AKD1000 && f->n_errors_at[C2S_LEVEL_AKD1000] > 0)
         return "runs in Akida's software, does not map on AKD1000 yet";
     return f->n_warnings > 0 ? "no errors; read the warnings" : "nothing in the way";
-}
-
-/* The rule to read about first. */
-static const char *worst_rule(const struct c2s_findings *f)
-{
-    int worst = 0;
-    for (int i = 1; i < f->n_rows; i++)
-        if (f->rows[i].rule->severity > f->rows[worst].rule->severity)
-            worst = i;
-    return f->rows[worst].rule->id;
 }
 
 struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
                             enum c2s_level level)
 {
     char name[24], errors[32], warnings[32], notes[32];
+    bool is_quantized = view_is_quantized(v->model);
     struct sheet *s = sheet_create("%s", "");
     view_version_name(v->info.id, name, sizeof name);
     sheet_fact_text(s, "version", name);
@@ -88,10 +81,12 @@ struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findin
                 view_count(f->n_errors, "error", errors, sizeof errors),
                 view_count(f->n_warnings, "warning", warnings, sizeof warnings),
                 view_count(f->n_notes, "note", notes, sizeof notes), name, c2s_level_name(level),
-                verdict(f, level));
+                verdict(f, level, is_quantized));
     if (f->n_rows > 0)
-        sheet_next(s, "Next: help %s says more; layers shows where", worst_rule(f));
+        sheet_next(s, "Next: help %s says more; layers shows where", f->rows[0].rule->id);
+    else if (is_quantized)
+        sheet_next(s, "Next: eval --akida, export %s FILE.fbz", name);
     else
-        sheet_next(s, "Next: eval, quantize activations 4, export %s FILE.fbz", name);
+        sheet_next(s, "Next: eval, quantize activations 4, quantize weights 4 --input 8");
     return s;
 }

@@ -121,7 +121,7 @@ static void add_history_row(struct sheet *s, const struct view_history *h, int i
 {
     const struct view_history_row *row = &h->rows[i];
     bool is_current = row->id == h->current;
-    char name[24], when[32];
+    char name[24], when[32], step[256];
     sheet_row(s, is_current ? SHEET_CURRENT : SHEET_PLAIN);
     sheet_text(s, is_current ? "*" : "");
     sheet_bool(s, is_current);
@@ -129,6 +129,7 @@ static void add_history_row(struct sheet *s, const struct view_history *h, int i
     sheet_text(s, row->parent ? view_version_name(row->parent, name, sizeof name) : NULL);
     sheet_text(s, row->name);
     sheet_text(s, row->step);
+    sheet_text(s, view_step(row->step, step, sizeof step));
     add_accuracy(s, row->has_keras, &row->keras);
     add_accuracy(s, row->has_chip, &row->chip);
     sheet_integer(s, row->created);
@@ -146,13 +147,14 @@ static bool has_several_models(const struct view_history *h)
 
 struct sheet *view_history(const struct view_history *h)
 {
-    struct sheet *s = sheet_create("%s", "");
+    struct sheet *s = h->data ? sheet_create("accuracies on %s", h->data) : sheet_create("%s", "");
     sheet_column(s, NULL, "", SHEET_LEFT);
     sheet_column(s, "is_current", NULL, SHEET_LEFT);
     sheet_column(s, "version", "v", SHEET_LEFT);
     sheet_column(s, "parent", "from", SHEET_LEFT);
     sheet_column(s, "name", has_several_models(h) ? "model" : NULL, SHEET_LEFT);
-    sheet_column(s, "step", "step", SHEET_LEFT);
+    sheet_column(s, "step", NULL, SHEET_LEFT);
+    sheet_column(s, NULL, "step", SHEET_LEFT);
     sheet_column(s, "accuracy", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "accuracy %", SHEET_RIGHT);
     sheet_column(s, "chip_accuracy", NULL, SHEET_RIGHT);

@@ -74,7 +74,9 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
                view_count(f->n_errors, "error", errors, sizeof errors),
                view_count(f->n_warnings, "warning", warnings, sizeof warnings),
                view_count(f->n_notes, "note", notes, sizeof notes),
-               has_data ? "eval" : "data use PATH");
+               f->n_errors_at[C2S_LEVEL_KERAS] > 0 ? "check"
+               : has_data                          ? "eval"
+                                                   : "data use PATH");
     add_model_facts(s, v);
     sheet_fact_bool(s, "is_new", is_new);
     sheet_fact_integer(s, "tensors_read", m->n_tensors_read);
@@ -148,7 +150,7 @@ static void add_akida(struct sheet *s, int index, const char *role)
         sheet_text(s, role[0] ? role : "-");
     else
         sheet_textf(s, "%d %s%.*s%s", index + 1, is_head ? "" : "  ",
-                    cut ? (int)(cut - role) : (int)strlen(role), role, cut ? "Conv" : "");
+                    cut ? (int)(cut - role) : (int)strlen(role), role, cut ? "Conv." : "");
 }
 
 /* Rule ids of one layer: "E014 W031"; the worst severity in *worst. */

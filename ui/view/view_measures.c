@@ -6,7 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-struct sheet *view_data(const struct c2s_dataset *d)
+static void warn_unscaled(struct sheet *s, bool is_unscaled)
+{
+    if (is_unscaled)
+        sheet_before(s, SHEET_WARNING,
+                     "pixels 0..255 go in unscaled; did you mean: data use PATH --scale 255");
+    sheet_fact_bool(s, "is_unscaled", is_unscaled);
+}
+
+struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled)
 {
     const struct c2s_dataset_info *i = c2s_dataset_info(d);
     char n[32], all[32], shape[64];
@@ -18,6 +26,7 @@ struct sheet *view_data(const struct c2s_dataset *d)
                  i->format, i->split, n, i->n < i->n_available ? " of " : "",
                  i->n < i->n_available ? all : "", shape, c2s_dtype_name(i->dtype), i->n_classes);
     sheet_before(s, SHEET_PLAIN, "model input = (raw - %g) / %g", i->shift, i->scale);
+    warn_unscaled(s, is_unscaled);
     sheet_next(s, "Next: eval");
     sheet_fact_text(s, "name", i->name);
     sheet_fact_text(s, "path", i->path);
@@ -56,8 +65,37 @@ static void advise(struct sheet *s, const struct c2s_version *v, bool is_chip)
         sheet_next(s, "Next: quantize activations 4");
 }
 
+#define BIG_FALL 0.05 /* of accuracy: more than the small loss that rounding costs */
+
+/* True when accuracy fell by much, and not by chance. */
+static bool has_fallen(const struct c2s_comparison *c)
+{
+    return c && c->p_value < 0.001 &&
+           accuracy(&c->first.metrics) - accuracy(&c->second.metrics) > BIG_FALL;
+}
+
+static const char *first_activation(const struct c2s_model *m)
+{
+    for (int i = 0; i < m->n_layers; i++)
+        if (c2s_layer_is_quantized_activation(m->layers[i]))
+            return m->layers[i]->name;
+    return "LAYER";
+}
+
+static void warn_fallen(struct sheet *s, const struct c2s_version *v,
+                        const struct c2s_comparison *c)
+{
+    double before = 100 * accuracy(&c->first.metrics), now = 100 * accuracy(&c->second.metrics);
+    sheet_before(s, SHEET_WARNING,
+                 "%.1f points below v%" PRId64
+                 " (%.2f %%), not by chance: more than rounding costs",
+                 before - now, c->first.version, before);
+    sheet_next(s, "Next: check; hist %s --activations shows what its levels leave; undo",
+               first_activation(v->model));
+}
+
 struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure *m,
-                           bool was_cached)
+                           const struct view_measure_context *context)
 {
     double low, high;
     char name[24], n[32];
@@ -69,8 +107,13 @@ struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure
                  name, 100 * accuracy(&m->metrics), 100 * low, 100 * high, m->metrics.loss);
     sheet_before(s, SHEET_DIM, "%s samples of %s, engine %s%s%s",
                  sheet_group_digits(m->metrics.n, n, sizeof n), m->dataset_name, m->engine,
-                 is_chip ? " (as on the chip)" : "", was_cached ? ", measured before" : "");
-    advise(s, v, is_chip);
+                 is_chip ? " (as on the chip)" : "",
+                 context->was_cached ? ", measured before" : "");
+    warn_unscaled(s, context->is_unscaled);
+    if (has_fallen(context->against))
+        warn_fallen(s, v, context->against);
+    else
+        advise(s, v, is_chip);
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "dataset", m->dataset_name);
     sheet_fact_text(s, "dataset_hash", m->dataset);
@@ -82,7 +125,8 @@ struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure
     sheet_fact_real(s, "high", high);
     sheet_fact_real(s, "loss", m->metrics.loss);
     sheet_fact_real(s, "seconds", m->metrics.seconds);
-    sheet_fact_bool(s, "was_cached", was_cached);
+    sheet_fact_bool(s, "was_cached", context->was_cached);
+    sheet_fact_bool(s, "has_fallen", has_fallen(context->against));
     return s;
 }
 

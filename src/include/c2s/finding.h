@@ -29,7 +29,7 @@ struct c2s_finding {
 };
 
 struct c2s_findings {
-    struct c2s_finding *rows; /* owned; by layer, then severity */
+    struct c2s_finding *rows; /* owned; the worst severity first, then by layer */
     int n_rows;
     int n_errors, n_warnings, n_notes;
     int n_errors_at[3]; /* of rules of exactly that level */
