@@ -85,7 +85,7 @@ void akida_levels(const struct c2s_akida_layer *l, int32_t *levels)
 {
     int n_levels = (1 << l->act_bits) - 1;
     for (int n = 0; n < l->filters; n++) {
-        int64_t step = akida_step_sixteenths(l, n);
+        int64_t step = c2s_akida_step(l, n);
         for (int k = 0; k < n_levels; k++) {
             int64_t bound = c2s_i32(l->threshold)[n] + ((k * step) >> l->act_bits);
             levels[(size_t)k * l->filters + n] = bound > INT32_MAX ? INT32_MAX : (int32_t)bound;

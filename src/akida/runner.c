@@ -9,24 +9,22 @@
 enum { CHUNK = 32 }; /* samples: bounds memory, keeps what is between two layers in caches */
 
 struct c2s_akida_runner {
-    const struct c2s_akida_net *net;
+    const struct c2s_akida_net *net; /* borrowed, or cut */
+    struct c2s_akida_net cut;        /* the first layers of a net; only the array is owned */
     struct akida_lane **lanes;
     int n_lanes;
     int64_t chunk; /* samples in a chunk; grows up to CHUNK */
 };
 
-bool c2s_akida_runner_create(const struct c2s_akida_net *net, bool fast,
-                             struct c2s_akida_runner **out, struct c2s_error *err)
+/* Makes the lanes of *out, or destroys it. */
+static bool finish_creation(struct c2s_akida_runner *r, bool fast, struct c2s_akida_runner **out,
+                            struct c2s_error *err)
 {
-    struct c2s_akida_runner *r = *out = c2s_calloc(1, sizeof *r);
-    if (!r)
-        return c2s_fail_nomem(err);
-    r->net = net;
     int n_lanes = fast ? omp_get_max_threads() : 1;
     r->lanes = c2s_calloc((size_t)n_lanes, sizeof(struct akida_lane *));
     bool ok = r->lanes ? true : c2s_fail_nomem(err);
     for (int i = 0; ok && i < n_lanes; i++) {
-        ok = akida_lane_create(net, fast, &r->lanes[i], err);
+        ok = akida_lane_create(r->net, fast, &r->lanes[i], err);
         r->n_lanes += ok;
     }
     if (!ok) {
@@ -36,6 +34,36 @@ bool c2s_akida_runner_create(const struct c2s_akida_net *net, bool fast,
     return ok;
 }
 
+bool c2s_akida_runner_create(const struct c2s_akida_net *net, bool fast,
+                             struct c2s_akida_runner **out, struct c2s_error *err)
+{
+    struct c2s_akida_runner *r = *out = c2s_calloc(1, sizeof *r);
+    if (!r)
+        return c2s_fail_nomem(err);
+    r->net = net;
+    return finish_creation(r, fast, out, err);
+}
+
+bool c2s_akida_runner_create_potentials(const struct c2s_akida_net *net, int layer, bool fast,
+                                        struct c2s_akida_runner **out, struct c2s_error *err)
+{
+    struct c2s_akida_runner *r = *out = c2s_calloc(1, sizeof *r);
+    if (!r)
+        return c2s_fail_nomem(err);
+    r->cut = *net;
+    r->cut.n_layers = layer + 1;
+    r->cut.layers = c2s_malloc(sizeof *net->layers * (size_t)r->cut.n_layers);
+    r->net = &r->cut;
+    if (r->cut.layers) {
+        memcpy(r->cut.layers, net->layers, sizeof *net->layers * (size_t)r->cut.n_layers);
+        r->cut.layers[layer].has_activation = false; /* so that it ends with its potentials */
+        return finish_creation(r, fast, out, err);
+    }
+    c2s_akida_runner_destroy(r);
+    *out = NULL;
+    return c2s_fail_nomem(err);
+}
+
 void c2s_akida_runner_destroy(struct c2s_akida_runner *r)
 {
     if (!r)
@@ -43,6 +71,7 @@ void c2s_akida_runner_destroy(struct c2s_akida_runner *r)
     for (int i = 0; i < r->n_lanes; i++)
         akida_lane_destroy(r->lanes[i]);
     c2s_free(r->lanes);
+    c2s_free(r->cut.layers);
     c2s_free(r);
 }
 

@@ -52,7 +52,7 @@ bool akida_plain_weights(const struct c2s_akida_layer *l, int8_t **out, struct c
     return true;
 }
 
-int64_t akida_step_sixteenths(const struct c2s_akida_layer *l, int filter)
+int64_t c2s_akida_step(const struct c2s_akida_layer *l, int filter)
 {
     double steps = floor((double)c2s_f32(l->act_step)[filter] * 16);
     /* Beyond 2^40 no 32-bit potential reaches a second level: the cap changes nothing. */
@@ -204,7 +204,7 @@ void akida_naive_activation(const struct c2s_akida_layer *l, const int32_t *p, i
     for (int64_t i = 0; i < n; i++) {
         int filter = (int)(i % l->filters);
         int64_t above = (int64_t)p[i] - c2s_i32(l->threshold)[filter];
-        int64_t step = akida_step_sixteenths(l, filter);
+        int64_t step = c2s_akida_step(l, filter);
         int64_t level = 0;
         /* S = step / 2^bits, so above / S = above * 2^bits / step: integers, rounded up. A step
          * below 1/16 is floored to 0, the limit of ever smaller steps: any excess is the top. */

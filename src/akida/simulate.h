@@ -18,9 +18,6 @@ void akida_geometry(const struct c2s_akida_layer *l, struct akida_geometry *g);
  *   for FULLY_CONNECTED the input's own order H,W,C times N. New int8 data in *out (c2s_free). */
 bool akida_plain_weights(const struct c2s_akida_layer *l, int8_t **out, struct c2s_error *err);
 
-/* The step between two levels in units of 1 / 2^act_bits potentials: floor(act_step * 16). */
-int64_t akida_step_sixteenths(const struct c2s_akida_layer *l, int filter);
-
 /* *to = value. Fails: RANGE when it leaves int32. */
 bool akida_put_potential(int64_t value, int32_t *to, const struct c2s_akida_layer *l,
                          struct c2s_error *err);

@@ -5,9 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define DEFAULT_BINS    64
-#define DEFAULT_SAMPLES 200
-#define BATCH           20
+enum { DEFAULT_BINS = 64, DEFAULT_SAMPLES = 200, BATCH = 20 };
 
 void c2s_layer_histogram_finish(struct c2s_layer_histogram *h)
 {
@@ -15,8 +13,8 @@ void c2s_layer_histogram_finish(struct c2s_layer_histogram *h)
     c2s_histogram_finish(&h->quantized);
 }
 
-static bool init_both(struct c2s_layer_histogram *h, double low, double high, int n_bins,
-                      struct c2s_error *err)
+bool session_histogram_init(struct c2s_layer_histogram *h, double low, double high, int n_bins,
+                            struct c2s_error *err)
 {
     if (low > high)
         low = high = 0; /* no finite value was seen */
@@ -52,37 +50,92 @@ static double clipped_weights(const struct c2s_quantizer_spec *spec, const struc
     return share;
 }
 
+/* What the layer's main kernel is used with. */
+static const struct c2s_quantizer_spec *main_quantizer(const struct c2s_layer *l)
+{
+    return c2s_layer_main_role(l) == C2S_DEPTHWISE_KERNEL ? &l->quantizer_dw : &l->quantizer;
+}
+
+static bool find_kernel(const struct c2s_layer *l, struct c2s_tensor **kernel,
+                        struct c2s_error *err)
+{
+    *kernel = c2s_layer_main_kernel(l);
+    return *kernel || c2s_fail(err, C2S_NOT_FOUND,
+                               "layer '%s' (%s) has no weights to draw; its outputs: hist %s "
+                               "--activations",
+                               l->name, l->class_name, l->name);
+}
+
+static void describe_weights(const struct c2s_layer *l, const struct c2s_tensor *kernel,
+                             struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    const struct c2s_quantizer_spec *spec = main_quantizer(l);
+    out->n_levels = (1 << spec->bitwidth) - 1;
+    out->clipped_fraction = clipped_weights(spec, l, kernel, err);
+}
+
+/* other: NULL = none. */
+static bool draw_weights(const struct c2s_tensor *kernel, const struct c2s_tensor *other,
+                         int n_bins, struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    double low = INFINITY, high = -INFINITY;
+    out->has_quantized = other;
+    widen(&low, &high, kernel);
+    if (other)
+        widen(&low, &high, other);
+    if (!session_histogram_init(out, low, high, n_bins, err))
+        return false;
+    c2s_histogram_add(&out->plain, kernel);
+    if (!other)
+        return true;
+    c2s_histogram_add(&out->quantized, other);
+    if (c2s_tensor_same_shape(kernel, other))
+        out->sqnr_db = c2s_sqnr(kernel, other);
+    return true;
+}
+
 static bool weight_histogram(const struct c2s_layer *l, int n_bins, struct c2s_layer_histogram *out,
                              struct c2s_error *err)
 {
-    struct c2s_tensor *kernel = c2s_layer_main_kernel(l), *used = NULL;
-    enum c2s_role role = c2s_layer_main_role(l);
-    const struct c2s_quantizer_spec *spec =
-        role == C2S_DEPTHWISE_KERNEL ? &l->quantizer_dw : &l->quantizer;
-    if (!kernel)
-        return c2s_fail(err, C2S_NOT_FOUND,
-                        "layer '%s' (%s) has no weights to draw; its outputs: hist %s "
-                        "--activations",
-                        l->name, l->class_name, l->name);
+    struct c2s_tensor *kernel, *used = NULL;
     struct c2s_error inner = {0}; /* NaN weights cannot be quantized, but they can be shown */
-    if (spec->id != C2S_QUANTIZER_NONE && c2s_layer_effective_kernel(l, role, &used, &inner)) {
-        out->has_quantized = true;
-        out->n_levels = (1 << spec->bitwidth) - 1;
-        out->clipped_fraction = clipped_weights(spec, l, kernel, &inner);
-        out->sqnr_db = c2s_sqnr(kernel, used);
-    }
-    double low = INFINITY, high = -INFINITY;
-    widen(&low, &high, kernel);
-    if (used)
-        widen(&low, &high, used);
-    bool ok =
-        inner.code == C2S_NOMEM ? c2s_fail_nomem(err) : init_both(out, low, high, n_bins, err);
-    if (ok) {
-        c2s_histogram_add(&out->plain, kernel);
-        if (used)
-            c2s_histogram_add(&out->quantized, used);
-    }
+    if (!find_kernel(l, &kernel, err))
+        return false;
+    if (main_quantizer(l)->id != C2S_QUANTIZER_NONE &&
+        c2s_layer_effective_kernel(l, c2s_layer_main_role(l), &used, &inner))
+        describe_weights(l, kernel, out, &inner);
+    bool ok = inner.code == C2S_NOMEM ? c2s_fail_nomem(err)
+                                      : draw_weights(kernel, used, n_bins, out, err);
     c2s_tensor_unref(used);
+    return ok;
+}
+
+/* The kernel as used, or as stored when it cannot be used. *out is new. */
+static bool used_kernel(const struct c2s_layer *l, struct c2s_tensor **out, struct c2s_error *err)
+{
+    struct c2s_error inner = {0};
+    struct c2s_tensor *kernel;
+    if (!find_kernel(l, &kernel, err))
+        return false;
+    if (main_quantizer(l)->id != C2S_QUANTIZER_NONE &&
+        c2s_layer_effective_kernel(l, c2s_layer_main_role(l), out, &inner))
+        return true;
+    *out = c2s_tensor_ref(kernel);
+    return inner.code != C2S_NOMEM || c2s_fail_nomem(err);
+}
+
+static bool compare_weights(const struct c2s_layer *first, const struct c2s_layer *second,
+                            int n_bins, struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    struct c2s_tensor *x = NULL, *y = NULL;
+    struct c2s_error inner = {0};
+    bool ok = used_kernel(first, &x, err) && used_kernel(second, &y, err);
+    if (ok && main_quantizer(second)->id != C2S_QUANTIZER_NONE)
+        describe_weights(second, c2s_layer_main_kernel(second), out, &inner);
+    ok = ok && (inner.code != C2S_NOMEM || c2s_fail_nomem(err)) &&
+         draw_weights(x, y, n_bins, out, err);
+    c2s_tensor_unref(x);
+    c2s_tensor_unref(y);
     return ok;
 }
 
@@ -230,8 +283,8 @@ static bool survey_outputs(struct c2s_session *s, struct survey *v, int n_bins,
                            struct c2s_layer_histogram *out, struct c2s_error *err)
 {
     out->has_quantized = v->n_sources == 2;
-    if (!pass(s, v, out, false, err) || !init_both(out, v->low, v->high, n_bins, err) ||
-        !pass(s, v, out, true, err))
+    if (!pass(s, v, out, false, err) ||
+        !session_histogram_init(out, v->low, v->high, n_bins, err) || !pass(s, v, out, true, err))
         return false;
     if (isfinite(v->top))
         out->clipped_fraction = v->n ? (double)v->n_clipped / (double)v->n : 0;
@@ -240,25 +293,22 @@ static bool survey_outputs(struct c2s_session *s, struct survey *v, int n_bins,
     return true;
 }
 
+/* other: NULL = none. */
 static bool activation_histogram(struct c2s_session *s, const struct c2s_version *version,
-                                 int64_t limit, int n_bins, struct c2s_layer_histogram *out,
-                                 struct c2s_error *err)
+                                 const struct c2s_version *other, int n_bins,
+                                 struct c2s_layer_histogram *out, struct c2s_error *err)
 {
-    const struct c2s_layer *l = version->model->layers[c2s_model_find(version->model, out->layer)];
-    const struct c2s_dataset *data;
-    const struct c2s_version *before = NULL;
+    const struct c2s_version *last = other ? other : version, *before = other ? version : NULL;
+    const struct c2s_layer *l = last->model->layers[c2s_model_find(last->model, out->layer)];
     struct survey v = {.low = INFINITY, .high = -INFINITY};
-    if (!session_require_data(s, &data, err) ||
-        (c2s_layer_is_quantized_activation(l) &&
-         !find_float_ancestor(s, version, l->name, &before, err)))
+    if (!other && c2s_layer_is_quantized_activation(l) &&
+        !find_float_ancestor(s, version, l->name, &before, err))
         return false;
-    int64_t n = c2s_dataset_info(data)->n;
-    limit = limit > 0 ? limit : DEFAULT_SAMPLES;
-    out->n_samples = n < limit ? n : limit;
-    out->plain_version = before ? before->info.id : version->info.id;
+    out->plain_version = before ? before->info.id : last->info.id;
+    out->quantized_version = before ? last->info.id : 0;
     describe_levels(l, &v, out);
     bool ok = (!before || add_source(s, &v, before, l->name, err)) &&
-              add_source(s, &v, version, l->name, err) && survey_outputs(s, &v, n_bins, out, err);
+              add_source(s, &v, last, l->name, err) && survey_outputs(s, &v, n_bins, out, err);
     for (int i = 0; i < 2; i++) {
         c2s_engine_destroy(v.sources[i].engine);
         c2s_tensor_unref(v.sources[i].output);
@@ -266,24 +316,69 @@ static bool activation_histogram(struct c2s_session *s, const struct c2s_version
     return ok;
 }
 
-bool c2s_session_histogram(struct c2s_session *s, const char *version, const char *layer,
-                           bool of_activations, int64_t limit, int n_bins,
-                           struct c2s_layer_histogram *out, struct c2s_error *err)
+/* What was asked for, looked up. */
+struct subject {
+    const struct c2s_version *version;
+    const struct c2s_layer *layer;
+};
+
+static bool find_subject(struct c2s_session *s, const char *version, const char *layer,
+                         struct subject *out, struct c2s_error *err)
 {
-    const struct c2s_version *v;
-    struct c2s_layer_histogram made = {.clipped_fraction = NAN, .sqnr_db = NAN};
-    if (!c2s_session_version(s, version, &v, err))
+    if (!c2s_session_version(s, version, &out->version, err))
         return false;
-    int index = c2s_model_find(v->model, layer);
+    int index = c2s_model_find(out->version->model, layer);
     if (index < 0)
         return c2s_fail(err, C2S_NOT_FOUND, "v%lld has no layer '%s'; 'layers' lists them",
-                        (long long)v->info.id, layer);
-    const struct c2s_layer *l = v->model->layers[index];
-    made.layer = l->name;
-    made.plain_version = v->info.id;
-    n_bins = n_bins > 0 ? n_bins : DEFAULT_BINS;
-    bool ok = of_activations ? activation_histogram(s, v, limit, n_bins, &made, err)
-                             : weight_histogram(l, n_bins, &made, err);
+                        (long long)out->version->info.id, layer);
+    out->layer = out->version->model->layers[index];
+    return true;
+}
+
+static bool count_samples(struct c2s_session *s, int64_t limit, int64_t *n, struct c2s_error *err)
+{
+    const struct c2s_dataset *data;
+    if (!session_require_data(s, &data, err))
+        return false;
+    *n = c2s_dataset_info(data)->n;
+    limit = limit > 0 ? limit : DEFAULT_SAMPLES;
+    if (*n > limit)
+        *n = limit;
+    return true;
+}
+
+static bool draw(struct c2s_session *s, const struct c2s_histogram_request *r,
+                 const struct subject *first, const struct subject *other,
+                 struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    int n_bins = r->n_bins > 0 ? r->n_bins : DEFAULT_BINS;
+    if (r->of == C2S_OF_WEIGHTS)
+        return other->layer ? compare_weights(first->layer, other->layer, n_bins, out, err)
+                            : weight_histogram(first->layer, n_bins, out, err);
+    if (!count_samples(s, r->limit, &out->n_samples, err))
+        return false;
+    if (r->of == C2S_OF_ACTIVATIONS)
+        return activation_histogram(s, first->version, other->version, n_bins, out, err);
+    return session_potentials(s, (const struct c2s_version *[]){first->version, other->version},
+                              n_bins, out, err);
+}
+
+bool c2s_session_histogram(struct c2s_session *s, const struct c2s_histogram_request *r,
+                           struct c2s_layer_histogram *out, struct c2s_error *err)
+{
+    struct subject first, other = {0};
+    struct c2s_layer_histogram made = {
+        .clipped_fraction = NAN, .sqnr_db = NAN, .silent_fraction = NAN};
+    if (!find_subject(s, r->version, r->layer, &first, err) ||
+        (r->other && !find_subject(s, r->other, r->layer, &other, err)))
+        return false;
+    made.layer = first.layer->name;
+    made.plain_version = first.version->info.id;
+    if (other.version)
+        made.quantized_version = other.version->info.id;
+    bool ok = draw(s, r, &first, &other, &made, err);
+    if (ok && made.has_quantized && made.quantized_version == 0)
+        made.quantized_version = first.version->info.id;
     if (ok)
         *out = made;
     else

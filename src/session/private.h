@@ -62,4 +62,12 @@ bool session_require_data(struct c2s_session *s, const struct c2s_dataset **out,
 bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char *engine,
                     struct c2s_engine **out, struct c2s_error *err) C2S_MUST_CHECK;
 
+/* histogram.c: the bins of both; low above high means that no finite value was seen. */
+bool session_histogram_init(struct c2s_layer_histogram *h, double low, double high, int n_bins,
+                            struct c2s_error *err) C2S_MUST_CHECK;
+/* potentials.c: fills *out (its layer and n_samples are set) from one version or two. */
+bool session_potentials(struct c2s_session *s, const struct c2s_version *const versions[2],
+                        int n_bins, struct c2s_layer_histogram *out,
+                        struct c2s_error *err) C2S_MUST_CHECK;
+
 #endif

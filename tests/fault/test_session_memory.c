@@ -73,7 +73,9 @@ static bool weights(struct bench *b, struct c2s_error *err)
     struct c2s_layer_histogram h;
     const struct c2s_model *m = c2s_session_current(b->session)->model;
     const char *name = m->layers[c2s_model_first_neural(m)]->name;
-    if (!c2s_session_histogram(b->session, "v2", name, false, 0, 10, &h, err))
+    if (!c2s_session_histogram(
+            b->session,
+            &(struct c2s_histogram_request){.version = "v2", .layer = name, .n_bins = 10}, &h, err))
         return false;
     c2s_layer_histogram_finish(&h);
     return true;

@@ -484,13 +484,17 @@ static void histograms_of_weights_and_outputs(void **state)
     struct c2s_layer_histogram h;
     load(s, data_path("fm_sep.h5"));
     use_images(s, 255);
-    assert_ok(c2s_session_histogram(s, NULL, "conv2d", false, 0, 32, &h, &err), &err);
+    assert_ok(c2s_session_histogram(
+                  s, &(struct c2s_histogram_request){.layer = "conv2d", .n_bins = 32}, &h, &err),
+              &err);
     assert_false(h.has_quantized);
     assert_int_equal(h.plain.n, 3 * 3 * 1 * 32);
     assert_int_equal(h.plain.n_bins, 32);
     c2s_layer_histogram_finish(&h);
     quantize(s, 4, 4, 8);
-    assert_ok(c2s_session_histogram(s, NULL, "conv2d", false, 0, 0, &h, &err), &err);
+    assert_ok(
+        c2s_session_histogram(s, &(struct c2s_histogram_request){.layer = "conv2d"}, &h, &err),
+        &err);
     assert_true(h.has_quantized);
     assert_int_equal(h.n_levels, 255);
     assert_true(h.plain.low == h.quantized.low && h.plain.high == h.quantized.high);
@@ -498,7 +502,12 @@ static void histograms_of_weights_and_outputs(void **state)
     /* Each channel's largest weight is at the end of its range. */
     assert_true(h.clipped_fraction >= 32.0 / 288 && h.clipped_fraction < 0.25);
     c2s_layer_histogram_finish(&h);
-    assert_ok(c2s_session_histogram(s, NULL, "re_lu", true, 50, 61, &h, &err), &err);
+    assert_ok(c2s_session_histogram(
+                  s,
+                  &(struct c2s_histogram_request){
+                      .layer = "re_lu", .of = C2S_OF_ACTIVATIONS, .limit = 50, .n_bins = 61},
+                  &h, &err),
+              &err);
     assert_true(h.has_quantized);
     assert_int_equal(h.plain_version, 1);
     assert_int_equal(h.n_samples, 50);
@@ -513,10 +522,12 @@ static void histograms_of_weights_and_outputs(void **state)
     assert_true(n_filled <= 16);
     assert_true(h.clipped_fraction >= 0 && h.clipped_fraction < 0.5 && h.sqnr_db > 5);
     c2s_layer_histogram_finish(&h);
-    assert_false(c2s_session_histogram(s, NULL, "nosuch", false, 0, 0, &h, &err));
+    assert_false(
+        c2s_session_histogram(s, &(struct c2s_histogram_request){.layer = "nosuch"}, &h, &err));
     assert_int_equal(err.code, C2S_NOT_FOUND);
     err = (struct c2s_error){0};
-    assert_false(c2s_session_histogram(s, NULL, "re_lu", false, 0, 0, &h, &err));
+    assert_false(
+        c2s_session_histogram(s, &(struct c2s_histogram_request){.layer = "re_lu"}, &h, &err));
     assert_int_equal(err.code, C2S_NOT_FOUND);
 }
 

@@ -17,11 +17,16 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
                                         .height = PICTURE_HEIGHT,
                                         .columns = ctx->columns ? ctx->columns : 80,
                                         .use_blocks = glyph_is_utf8()};
+    struct c2s_histogram_request request = {.version = version,
+                                            .of = options.of_activations ? C2S_OF_ACTIVATIONS
+                                                                         : C2S_OF_WEIGHTS,
+                                            .limit = cmd_integer(a, "--limit", 0),
+                                            .n_bins = (int)cmd_integer(a, "--bins", 64)};
     if (!c2s_session_version(ctx->session, version, &v, err) ||
-        !common_layer(v, cmd_text(a, "LAYER"), &layer, err) ||
-        !c2s_session_histogram(ctx->session, version, v->model->layers[layer]->name,
-                               options.of_activations, cmd_integer(a, "--limit", 0),
-                               (int)cmd_integer(a, "--bins", 64), &h, err))
+        !common_layer(v, cmd_text(a, "LAYER"), &layer, err))
+        return false;
+    request.layer = v->model->layers[layer]->name;
+    if (!c2s_session_histogram(ctx->session, &request, &h, err))
         return false;
     options.version = view_version_name(v->info.id, name, sizeof name);
     bool ok = cmd_show(ctx, view_histogram(&h, &options), err);

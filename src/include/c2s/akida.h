@@ -86,6 +86,13 @@ bool c2s_akida_runner_run(struct c2s_akida_runner *r, const struct c2s_tensor *x
                           bool (*each)(void *arg, int layer, const struct c2s_tensor *y), void *arg,
                           struct c2s_tensor **out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_akida_runner_destroy(struct c2s_akida_runner *r); /* accepts NULL */
+/* A runner that stops in the given layer (not InputData) and gives its potentials after pooling,
+ * before its activation. */
+bool c2s_akida_runner_create_potentials(const struct c2s_akida_net *net, int layer, bool fast,
+                                        struct c2s_akida_runner **out,
+                                        struct c2s_error *err) C2S_MUST_CHECK;
+/* How a layer with an activation makes levels of potentials: its S in 1 / 2^act_bits potentials. */
+int64_t c2s_akida_step(const struct c2s_akida_layer *l, int filter);
 
 /* (p - threshold) / act_step of the last layer, float32 arithmetic, in a new float32 tensor of the
  * same shape; when that layer has an activation, its levels as they are. Fails: NOMEM. */

@@ -92,24 +92,41 @@ bool c2s_session_diff(struct c2s_session *s, const char *first, const char *seco
                       struct c2s_layer_difference **rows, int *n_rows,
                       struct c2s_error *err) C2S_MUST_CHECK;
 
-/* Histogram of a layer, n_bins 0 = 64. Weights: plain is its main kernel as stored (float),
- * quantized the same as used. of_activations: outputs on at most `limit` samples of the data
- * (0 = 200); for a quantized activation, plain is that of the nearest ancestor in which it is still
- * float, quantized that of this version. Without quantization there is only plain. */
+/* What of a layer a histogram shows.
+ * WEIGHTS: plain is its main kernel as stored (float), quantized the same as used.
+ * ACTIVATIONS: its outputs; for a quantized activation, plain is that of the nearest ancestor in
+ * which it is still float, quantized that of this version.
+ * POTENTIALS: the integer potentials, after pooling and before the activation, of the Akida layer
+ * it belongs to. Fails: STATE when weights or activations are float; UNSUPPORTED when Akida 1.0
+ * cannot execute the version.
+ * Given another version, plain is the first one's numbers (weights as used) and quantized the
+ * other's, of the layer of the same name. Else, without quantization, there is only plain. */
+enum c2s_histogram_of { C2S_OF_WEIGHTS, C2S_OF_ACTIVATIONS, C2S_OF_POTENTIALS };
+struct c2s_histogram_request {
+    const char *version; /* NULL = current */
+    const char *other;   /* or NULL */
+    const char *layer;
+    enum c2s_histogram_of of;
+    int64_t limit; /* at most so many samples of the data; 0 = 200 */
+    int n_bins;    /* 0 = 64 */
+};
+/* step to threshold_max describe the numbers in quantized if there are any, else those in plain. */
 struct c2s_layer_histogram {
     struct c2s_histogram plain, quantized; /* same bins */
     bool has_quantized;
-    const char *layer;       /* borrowed from the version */
-    int64_t plain_version;   /* the version that plain was taken from */
-    int64_t n_samples;       /* activations */
-    double step;             /* activations of a quantized activation: level distance, else 0 */
-    int n_levels;            /* number of levels, 0 = float */
-    double clipped_fraction; /* activations at the top level (float: at ReLU's max_value), or
-                                weights at +-kmax; NAN = there is no such limit */
+    const char *layer;                        /* borrowed from the version */
+    int64_t plain_version, quantized_version; /* that the numbers were taken from; 0 = none */
+    int64_t n_samples;                        /* activations and potentials */
+    double step;  /* between levels of a quantized activation; of potentials: their S when it is the
+                     same in all filters; else 0 */
+    int n_levels; /* number of levels, 0 = float or no activation */
+    double clipped_fraction; /* activations at the top level (float: at ReLU's max_value), weights
+                                at +-kmax, potentials above T + (2^b - 1) S; NAN = no such limit */
     double sqnr_db;          /* NAN when there is nothing to compare */
+    double silent_fraction;  /* potentials not above T; NAN = no activation */
+    int32_t threshold_min, threshold_max; /* potentials: T of the filters */
 };
-bool c2s_session_histogram(struct c2s_session *s, const char *version, const char *layer,
-                           bool of_activations, int64_t limit, int n_bins,
+bool c2s_session_histogram(struct c2s_session *s, const struct c2s_histogram_request *r,
                            struct c2s_layer_histogram *out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_layer_histogram_finish(struct c2s_layer_histogram *h);
 
