@@ -1,4 +1,4 @@
-/* Times loading a model and evaluating it on data; prints key=value lines for scripts/benchmark.
+/* Times loading a model and evaluating it on data; prints key=value lines for scripts/bench.
  * usage: c2s-benchmark MODEL.h5 ENGINE DATA BATCH
  * DATA holds images of 0..255, which Keras gets divided by 255. The best of five rounds counts. */
 #include <stdio.h>

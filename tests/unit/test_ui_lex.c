@@ -42,11 +42,11 @@ static void quotes_and_backslashes_keep_blanks(void **state)
 static void a_tilde_is_the_home_folder(void **state)
 {
     (void)state;
-    assert_int_equal(setenv("HOME", "/home/ann lee", 1), 0);
+    assert_int_equal(setenv("HOME", "/homes/ann lee", 1), 0);
     check_words("load ~/m.h5 ~",
-                (const char *[]){"load", "/home/ann lee/m.h5", "/home/ann lee", NULL});
+                (const char *[]){"load", "/homes/ann lee/m.h5", "/homes/ann lee", NULL});
     check_words("load ~/'my model.h5'",
-                (const char *[]){"load", "/home/ann lee/my model.h5", NULL});
+                (const char *[]){"load", "/homes/ann lee/my model.h5", NULL});
     check_words("load '~/m.h5' \"~\" \\~/m.h5",
                 (const char *[]){"load", "~/m.h5", "~", "~/m.h5", NULL});
     check_words("show HEAD~1 ~bob/m.h5 a~",
