@@ -3,37 +3,20 @@
 #include "table.h"
 #include "view/view.h"
 
-#include <stdlib.h>
-
-static bool show_layer(struct cmd_ctx *ctx, const struct c2s_version *v, int layer,
-                       struct c2s_error *err)
-{
-    struct c2s_findings findings;
-    if (!common_check(ctx, v, C2S_LEVEL_AKD1000, &findings, err))
-        return false;
-    size_t n = (size_t)v->model->n_layers;
-    int *index = calloc(n, sizeof *index);
-    const char **role = calloc(n, sizeof *role);
-    bool ok = index && role;
-    if (ok) {
-        c2s_check_map(v->model, c2s_session_takes_integers(v->model), index, role);
-        struct view_place place = {.akida_layer = index[layer], .role = role[layer]};
-        ok = cmd_show(ctx, view_layer(v, layer, &findings, &place), err);
-    } else {
-        c2s_fail_nomem(err);
-    }
-    free(index);
-    free(role);
-    c2s_findings_finish(&findings);
-    return ok;
-}
-
 static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
     const struct c2s_version *v;
+    struct common_checked c = {0};
     int layer;
-    return common_version(ctx, a, "VERSION", &v, err) &&
-           common_layer(v, cmd_text(a, "LAYER"), &layer, err) && show_layer(ctx, v, layer, err);
+    bool ok = common_version(ctx, a, "VERSION", &v, err) &&
+              common_layer(v, cmd_text(a, "LAYER"), &layer, err) &&
+              common_check_all(ctx, v, &c, err);
+    if (ok) {
+        struct view_place place = {.akida_layer = c.akida_index[layer], .role = c.role[layer]};
+        ok = cmd_show(ctx, view_layer(v, layer, &c.findings, &place), err);
+    }
+    common_checked_finish(&c);
+    return ok;
 }
 
 const struct cmd_entry entry_inspect = {

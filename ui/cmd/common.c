@@ -27,6 +27,25 @@ bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_lev
     return c2s_check(v->model, &options, out, err);
 }
 
+bool common_check_all(struct cmd_ctx *ctx, const struct c2s_version *v, struct common_checked *out,
+                      struct c2s_error *err)
+{
+    size_t n = (size_t)v->model->n_layers + 1;
+    *out = (struct common_checked){.akida_index = calloc(n, sizeof *out->akida_index),
+                                   .role = calloc(n, sizeof *out->role)};
+    if (!out->akida_index || !out->role)
+        return c2s_fail_nomem(err);
+    c2s_check_map(v->model, c2s_session_takes_integers(v->model), out->akida_index, out->role);
+    return common_check(ctx, v, C2S_LEVEL_AKD1000, &out->findings, err);
+}
+
+void common_checked_finish(struct common_checked *c)
+{
+    c2s_findings_finish(&c->findings);
+    free(c->akida_index);
+    free(c->role);
+}
+
 static bool fail_ambiguous(const struct c2s_model *m, const char *name, struct c2s_error *err)
 {
     char matches[300];

@@ -11,6 +11,17 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
  * c2s_findings_finish. */
 bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_level level,
                   struct c2s_findings *out, struct c2s_error *err) C2S_MUST_CHECK;
+/* All that check says of a version: its findings for AKD1000, and for each layer the Akida layer it
+ * becomes and its role there, as c2s_check_map fills them. End with common_checked_finish, also
+ * after a failure. */
+struct common_checked {
+    struct c2s_findings findings;
+    int *akida_index;
+    const char **role;
+};
+bool common_check_all(struct cmd_ctx *ctx, const struct c2s_version *v, struct common_checked *out,
+                      struct c2s_error *err) C2S_MUST_CHECK;
+void common_checked_finish(struct common_checked *c);
 /* Index of the layer of that name, or of the one whose name alone begins so; NOT_FOUND tells the
  * nearest name, or all that begin so. */
 bool common_layer(const struct c2s_version *v, const char *name, int *layer,

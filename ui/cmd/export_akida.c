@@ -179,9 +179,11 @@ static bool run_exporter(struct cmd_ctx *ctx, const struct export_request *r, co
                         image, r->file);
     if (!find_python(scripts, python))
         return fail_without_akida(scripts, image, "", r, err);
-    char *argv[] = {
-        python, script, (char *)image, (char *)r->file, "--json", r->verify ? "--verify" : NULL,
-        NULL};
+    /* "--" in front of the paths: a name may begin with a dash. */
+    char *with[] = {python, script,        "--json",        "--verify",
+                    "--",   (char *)image, (char *)r->file, NULL};
+    char *without[] = {python, script, "--json", "--", (char *)image, (char *)r->file, NULL};
+    char **argv = r->verify ? with : without;
     struct program_output output;
     struct c2s_error ignored = {0}, not_started = {0};
     if (!program_run(argv, ctx->cancelled, &output, &not_started)) {
