@@ -23,7 +23,7 @@ settled() {
         sleep 0.1
         now=$(terminal capture-pane -p)
         if [[ -n $now && $now == "$before" && ! $now =~ ' ...'|'Esc cancels'|'   stopping' ]]; then
-            sed -E 's/[0-9]{2}:[0-9]{2}/HH:MM/g; s/[0-9]+\.[0-9]{2} s/T.TT s/g; s/after [0-9]+ of 1000/after N of 1000/' <<< "$now"
+            sed -E 's/[0-9]{2}:[0-9]{2}/HH:MM/g; s/[0-9]+\.[0-9]{2} s/T.TT s/g; s/after [0-9]+ of 1000 */after N of 1000 /' <<< "$now"
             return
         fi
         before=$now
