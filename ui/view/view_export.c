@@ -162,8 +162,8 @@ struct sheet *view_keras_export(const struct c2s_version *v, const char *file,
     if (dialect == C2S_DIALECT_KERAS)
         sheet_next(s, "Next: tf.keras.models.load_model(\"%s\")", file);
     else
-        sheet_next(s, "Next: cnn2snn.load_quantized_model(\"%s\"); it opens in cnn2snn %s only",
-                   file, dialect == C2S_DIALECT_CNN2SNN_18 ? "1.8" : "2.2");
+        sheet_next(s, "Next: cnn2snn.load_quantized_model(\"%s\"); it opens in cnn2snn %s", file,
+                   dialect == C2S_DIALECT_CNN2SNN_18 ? "1.8 and 2.2" : "2.2 only");
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "file", file);
     sheet_fact_text(s, "dialect",
