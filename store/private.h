@@ -46,7 +46,7 @@ void store_forget_unused(struct store *s); /* drops known tensors that only we o
 void store_forget_all(struct store *s);
 
 /* versions.c */
-bool store_append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id,
+bool store_append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id, bool *is_new,
                   struct c2s_error *err);
 bool store_fetch(struct c2s_journal *j, int64_t id, struct c2s_version **out,
                  struct c2s_error *err);

@@ -96,8 +96,25 @@ static bool put_model(struct store *s, const struct c2s_version *v, struct c2s_e
     return ok;
 }
 
-static bool put_version(struct store *s, const struct c2s_version *v, int64_t *id,
-                        struct c2s_error *err)
+/* The oldest version made by the same step from the same parent with the same result; 0 = none. */
+static bool find_twin(struct db *db, const struct c2s_version_info *f, int64_t *id,
+                      struct c2s_error *err)
+{
+    struct statement q = db_prepare(db, "SELECT id FROM version WHERE parent IS nullif(?1, 0)"
+                                        " AND step = ?2 AND model = ?3 ORDER BY id LIMIT 1");
+    bool has_row;
+    bind_integer(&q, 1, f->parent);
+    bind_text(&q, 2, f->step);
+    bind_text(&q, 3, f->model_hash);
+    if (!statement_row(&q, &has_row, err))
+        return false;
+    *id = has_row ? column_integer(&q, 0) : 0;
+    statement_finish(&q);
+    return true;
+}
+
+static bool insert_version(struct store *s, const struct c2s_version *v, int64_t *id,
+                           struct c2s_error *err)
 {
     const struct c2s_version_info *f = &v->info;
     if ((f->parent && !store_require_version(s->db, f->parent, err)) || !put_model(s, v, err))
@@ -118,18 +135,34 @@ static bool put_version(struct store *s, const struct c2s_version *v, int64_t *i
     if (!statement_run(&q, err))
         return false;
     *id = db_last_id(s->db);
-    return store_set(s->db, "head", *id, err);
+    return true;
 }
 
-bool store_append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id,
+/* *twin: 0 when the version is new. */
+static bool put_version(struct store *s, const struct c2s_version *v, int64_t *id, int64_t *twin,
+                        struct c2s_error *err)
+{
+    if (!find_twin(s->db, &v->info, twin, err))
+        return false;
+    *id = *twin;
+    return (*twin || insert_version(s, v, id, err)) && store_set(s->db, "head", *id, err);
+}
+
+bool store_append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id, bool *is_new,
                   struct c2s_error *err)
 {
     struct store *s = store_of(j);
-    int64_t new_id = 0;
+    int64_t made = 0, twin = 0;
     store_forget_unused(s);
-    if (!db_begin_write(s->db, err) || !db_end(s->db, put_version(s, v, &new_id, err), err))
+    if (j->ops->is_read_only(j) && !find_twin(s->db, &v->info, &twin, err))
         return false;
-    *id = new_id;
+    if (twin)
+        made = twin;
+    else if (!db_begin_write(s->db, err) ||
+             !db_end(s->db, put_version(s, v, &made, &twin, err), err))
+        return false;
+    *id = made;
+    *is_new = twin == 0;
     return true;
 }
 

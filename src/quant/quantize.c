@@ -119,10 +119,11 @@ static bool has_quantized_form(const struct c2s_layer *l, struct c2s_error *err)
 static void set_quantizer(struct c2s_quantizer_spec *spec, enum c2s_quantizer_id fresh, int bits,
                           enum c2s_rule rule)
 {
-    if (spec->id == C2S_QUANTIZER_NONE)
+    if (spec->id == C2S_QUANTIZER_NONE) {
         spec->id = fresh;
+        spec->is_limited = rule == C2S_RULE_22;
+    }
     spec->bitwidth = bits;
-    spec->is_limited = rule == C2S_RULE_22;
 }
 
 static bool quantize_weights(struct c2s_layer *l, int bits, enum c2s_rule rule,
@@ -187,10 +188,14 @@ static bool weight_bits(const struct c2s_quantize_plan *plan, const struct c2s_l
     return true;
 }
 
-/* n_named counts the layers that the plan names and gives bits to. */
+struct outcome {
+    int n_named;     /* layers that the plan names and gives bits to */
+    bool takes_rule; /* an activation became the plan's kind */
+};
+
 static bool quantize_layers(struct c2s_model *m, const struct c2s_quantize_plan *plan,
                             const struct c2s_progress *progress, struct c2s_quantize_report *report,
-                            int *n_named, struct c2s_error *err)
+                            struct outcome *outcome, struct c2s_error *err)
 {
     int n_neural = 0;
     for (int i = 0; i < m->n_layers; i++) {
@@ -202,6 +207,7 @@ static bool quantize_layers(struct c2s_model *m, const struct c2s_quantize_plan 
             continue;
         int old_weight_bits = c2s_layer_weight_bits(l), bits = 0;
         int old_activation_bits = c2s_layer_activation_bits(l);
+        enum c2s_op old_op = l->op;
         if (is_neural && !weight_bits(plan, l, is_first, &bits, err))
             return false;
         if (takes_activation_bits(l, plan->rule))
@@ -213,7 +219,8 @@ static bool quantize_layers(struct c2s_model *m, const struct c2s_quantize_plan 
             return false;
         report->n_weights += c2s_layer_weight_bits(l) != old_weight_bits;
         report->n_activations += c2s_layer_activation_bits(l) != old_activation_bits;
-        *n_named += 1;
+        outcome->takes_rule |= l->op != old_op;
+        outcome->n_named++;
     }
     return true;
 }
@@ -222,17 +229,17 @@ static bool run(const struct c2s_model *original, struct c2s_model *m,
                 const struct c2s_quantize_plan *plan, const struct c2s_progress *progress,
                 struct c2s_quantize_report *report, struct c2s_error *err)
 {
-    int n_named = 0;
+    struct outcome outcome = {0};
     if (!check_numbers(m, err) || !fold(original, m, plan, report, err) ||
-        !quantize_layers(m, plan, progress, report, &n_named, err))
+        !quantize_layers(m, plan, progress, report, &outcome, err))
         return false;
-    if (plan->layers && n_named == 0)
+    if (plan->layers && outcome.n_named == 0)
         return c2s_fail(
             err, C2S_NOT_FOUND,
             "'%s' names no layer that this quantization would change; look at the names "
             "in the list of layers",
             plan->layers);
-    if (n_named > 0)
+    if (outcome.takes_rule || (outcome.n_named > 0 && m->dialect == C2S_DIALECT_KERAS))
         m->dialect = plan->rule == C2S_RULE_22 ? C2S_DIALECT_CNN2SNN_22 : C2S_DIALECT_CNN2SNN_18;
     return true;
 }

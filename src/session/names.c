@@ -48,6 +48,31 @@ static const struct version_link *find_link(const struct version_link *links, in
     return NULL;
 }
 
+struct presence {
+    int64_t id;
+    bool is_there;
+};
+
+static bool is_present(void *arg, const struct c2s_version_info *info)
+{
+    struct presence *p = arg;
+    p->is_there = info->id == p->id;
+    return !p->is_there;
+}
+
+bool session_require_current(struct c2s_session *s, struct c2s_error *err)
+{
+    if (!s->current)
+        return c2s_fail(err, C2S_STATE, "no model is loaded; try: load FILE.h5");
+    struct presence p = {.id = s->current->info.id};
+    if (!s->journal->ops->each(s->journal, is_present, &p, err))
+        return false;
+    return p.is_there || c2s_fail(err, C2S_NOT_FOUND,
+                                  "v%lld was removed by another shell; checkout another version: "
+                                  "log lists them",
+                                  (long long)p.id);
+}
+
 /* Levenshtein distance; words longer than the rows count as far away. */
 static int distance(const char *a, const char *b)
 {
@@ -122,8 +147,8 @@ static bool find_base(struct c2s_session *s, const char *name, const struct vers
                       int n, int64_t *id, struct c2s_error *err)
 {
     if (!*name || strcmp(name, "@") == 0 || strcasecmp(name, "HEAD") == 0) {
-        if (!s->current)
-            return c2s_fail(err, C2S_STATE, "no model is loaded; try: load FILE.h5");
+        if (!session_require_current(s, err))
+            return false;
         *id = s->current->info.id;
         return true;
     }
@@ -188,7 +213,7 @@ bool c2s_session_version(struct c2s_session *s, const char *name, const struct c
     int64_t id;
     if ((!name || !*name) && s->current) {
         *out = s->current;
-        return true;
+        return session_require_current(s, err);
     }
     return c2s_session_version_id(s, name, &id, err) && session_hold(s, id, out, err);
 }

@@ -50,7 +50,9 @@ static bool add_tap(struct c2s_session *s, struct survey *survey, const struct c
 {
     struct tap *tap = &survey->taps[survey->n_taps++];
     const struct c2s_model *m = v->model;
-    struct c2s_convert_options options = {.input_is_integers = c2s_session_takes_integers(m)};
+    struct c2s_convert_options options = {
+        .input_is_integers = c2s_session_takes_integers(m),
+        .rule = m->dialect == C2S_DIALECT_CNN2SNN_18 ? C2S_CONVERT_18 : C2S_CONVERT_22};
     if (!check_quantized(v, err) ||
         !c2s_session_input_scaling(s, m, &options.input_scale, &options.input_shift, err) ||
         !c2s_akida_convert(m, &options, &tap->net, err))

@@ -44,7 +44,10 @@ bool step_use_data(const struct c2s_dataset_record *d, char **out,
 /* session.c: a version by id, fetched when it is not held; borrowed. */
 bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **out,
                   struct c2s_error *err) C2S_MUST_CHECK;
-/* names.c: id and parent of every version; new array (c2s_free). */
+/* names.c: fails with STATE when nothing is loaded, NOT_FOUND when another shell removed the
+ * current version. */
+bool session_require_current(struct c2s_session *s, struct c2s_error *err) C2S_MUST_CHECK;
+/* Id and parent of every version; new array (c2s_free). */
 struct version_link {
     int64_t id, parent;
 };

@@ -95,30 +95,22 @@ static bool move_to(struct c2s_session *s, int64_t id, struct c2s_error *err)
     return true;
 }
 
-struct twin_search { /* a version made by the same step from the same parent with this result */
-    const struct c2s_version_info *info;
+/* Moves to v, or to its twin when the journal has one already. Takes v. */
+static bool append(struct c2s_session *s, struct c2s_version *v, bool *is_new,
+                   struct c2s_error *err)
+{
     int64_t id;
-};
-
-static bool is_twin(void *arg, const struct c2s_version_info *other)
-{
-    struct twin_search *search = arg;
-    if (other->parent != search->info->parent || strcmp(other->step, search->info->step) != 0 ||
-        strcmp(other->model_hash, search->info->model_hash) != 0)
-        return true;
-    search->id = other->id;
-    return false;
-}
-
-/* Takes v. */
-static bool append(struct c2s_session *s, struct c2s_version *v, struct c2s_error *err)
-{
-    if (!reserve_hold(s, err) || !s->journal->ops->append(s->journal, v, &v->info.id, err)) {
+    if (!reserve_hold(s, err) || !s->journal->ops->append(s->journal, v, &id, is_new, err)) {
         c2s_version_destroy(v);
         return false;
     }
+    if (!*is_new) {
+        c2s_version_destroy(v);
+        return session_hold(s, id, &s->current, err);
+    }
     c2s_text_free(v->description);
     v->description = NULL;
+    v->info.id = id;
     s->held[s->n_held++] = v;
     s->current = v;
     return true;
@@ -143,20 +135,21 @@ static bool adopt(struct c2s_session *s, struct c2s_version_info *info, struct c
     info->tool = TOOL;
     info->created = (int64_t)time(NULL);
     struct c2s_version *v = c2s_version_create(info, model, err);
-    struct twin_search twin = {.info = v ? &v->info : info};
-    if (!v || !identify(v, err) || !s->journal->ops->each(s->journal, is_twin, &twin, err)) {
+    if (!v || !identify(v, err)) {
         c2s_version_destroy(v);
         return false;
     }
-    const struct c2s_version *now = s->current;
-    if (info->parent && strcmp(v->info.model_hash, now->info.model_hash) == 0)
-        twin.id = now->info.id; /* the step changed nothing */
-    if (is_new)
-        *is_new = twin.id == 0;
-    if (twin.id == 0)
-        return append(s, v, err);
-    c2s_version_destroy(v);
-    return move_to(s, twin.id, err);
+    bool changes = true, is_made = false;
+    if (info->parent)
+        changes = strcmp(v->info.model_hash, s->current->info.model_hash) != 0;
+    bool ok = true;
+    if (changes)
+        ok = append(s, v, &is_made, err);
+    else
+        c2s_version_destroy(v);
+    if (ok && is_new)
+        *is_new = is_made;
+    return ok;
 }
 
 static bool hash_file(const char *path, char hex[C2S_HASH_LENGTH + 1], struct c2s_error *err)
@@ -248,9 +241,7 @@ bool c2s_session_quantize(struct c2s_session *s, const struct c2s_quantize_plan 
                           bool *is_new, struct c2s_quantize_report *report, struct c2s_error *err)
 {
     char *step;
-    if (!s->current)
-        return c2s_fail(err, C2S_STATE, "no model is loaded; try: load FILE.h5");
-    if (!step_quantize(plan, &step, err))
+    if (!session_require_current(s, err) || !step_quantize(plan, &step, err))
         return false;
     bool ok = quantize_step(s, plan, step, is_new, report, err);
     c2s_free(step);

@@ -608,6 +608,14 @@ static void two_sessions_on_one_workspace(void **state)
     struct c2s_quantize_plan plan = {.weight_quantization = 4, .input_weight_quantization = 8};
     assert_false(c2s_session_quantize(b.session, &plan, NULL, NULL, NULL, &err));
     assert_int_equal(err.code, C2S_NOT_FOUND);
+    assert_non_null(strstr(err.text, "v2 was removed by another shell; checkout"));
+    const struct c2s_version *gone;
+    const char *const names[] = {NULL, "@", "HEAD~1"};
+    for (int i = 0; i < 3; i++) {
+        err = (struct c2s_error){0};
+        assert_false(c2s_session_version(b.session, names[i], &gone, &err));
+        assert_non_null(strstr(err.text, "v2 was removed by another shell; checkout"));
+    }
     assert_int_equal(current_id(b.session), 2);
     err = (struct c2s_error){0};
     char script[4000] = "";
@@ -620,6 +628,23 @@ static void two_sessions_on_one_workspace(void **state)
     finish(&(void *){&a});
     finish(&(void *){&b});
     remove_temp_dir(folder);
+}
+
+/* What changes nothing makes no version, whatever rule it names. */
+static void weights_keep_the_rule(void **state)
+{
+    struct c2s_session *s = ((struct bench *)*state)->session;
+    struct c2s_error err = {0};
+    struct c2s_quantize_plan other_rule = {
+        .rule = C2S_RULE_18, .weight_quantization = 8, .input_weight_quantization = -1};
+    load(s, data_path("fm_sep.h5"));
+    assert_int_equal(quantize(s, 4, 4, -1), 2);
+    assert_int_equal(quantize(s, 0, 2, -1), 3);
+    assert_ok(c2s_session_quantize(s, &other_rule, NULL, NULL, NULL, &err), &err);
+    assert_int_equal(current_id(s), 4);
+    assert_int_equal(c2s_session_current(s)->model->dialect, C2S_DIALECT_CNN2SNN_22);
+    assert_int_equal(quantize(s, 0, 2, -1), 4);
+    assert_int_equal(quantize(s, 8, 0, -1), 4);
 }
 
 static void what_a_read_only_workspace_can(void **state)
@@ -729,6 +754,7 @@ int main(int argc, char **argv)
         ON_BOTH(cancelling_keeps_the_session),
         ON_BOTH(a_model_that_scales_wants_plain_pixels),
         ON_BOTH(canonical_steps),
+        ON_BOTH(weights_keep_the_rule),
         cmocka_unit_test(two_sessions_on_one_workspace),
         cmocka_unit_test(what_a_read_only_workspace_can),
     };

@@ -100,11 +100,27 @@ static void a_parent_must_exist(void **state)
     struct c2s_version_info info = {.parent = 9, .step = "s", .model_hash = "00"};
     struct c2s_version *v = c2s_version_create(&info, small_model(4, 1), &err);
     int64_t id = 77;
-    assert_false(j->ops->append(j, v, &id, &err));
+    bool is_new;
+    assert_false(j->ops->append(j, v, &id, &is_new, &err));
     assert_int_equal(err.code, C2S_NOT_FOUND);
     assert_int_equal(id, 77);
     assert_int_equal(count_versions(j), 0);
     c2s_version_destroy(v);
+}
+
+static void the_same_step_is_stored_once(void **state)
+{
+    struct c2s_journal *j = *state;
+    append_version(j, 0, "load a.h5", small_model(4, 1));
+    assert_int_equal(append_version(j, 1, "step", small_model(4, 2)), 2);
+    assert_int_equal(append_version(j, 1, "other step", small_model(4, 2)), 3);
+    assert_int_equal(append_version(j, 1, "step", small_model(4, 3)), 4);
+    assert_int_equal(append_version(j, 2, "step", small_model(4, 2)), 5);
+    assert_int_equal(append_version(j, 1, "step", small_model(4, 2)), 2);
+    assert_int_equal(head_of(j), 2);
+    assert_int_equal(append_version(j, 0, "load a.h5", small_model(4, 1)), 1);
+    assert_int_equal(head_of(j), 1);
+    assert_int_equal(count_versions(j), 5);
 }
 
 static void removal_needs_the_whole_branch(void **state)
@@ -314,12 +330,12 @@ static void a_callback_may_read_and_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BOTH(a_new_journal_is_empty),         ON_BOTH(versions_come_back_whole),
-        ON_BOTH(append_moves_the_head),          ON_BOTH(a_parent_must_exist),
-        ON_BOTH(removal_needs_the_whole_branch), ON_BOTH(tags_protect_versions),
-        ON_BOTH(tags_are_listed_by_name),        ON_BOTH(measures_are_kept_by_their_keys),
-        ON_BOTH(measures_are_listed_by_version), ON_BOTH(the_last_dataset_is_in_use),
-        ON_BOTH(a_callback_may_read_and_stop),
+        ON_BOTH(a_new_journal_is_empty),          ON_BOTH(versions_come_back_whole),
+        ON_BOTH(append_moves_the_head),           ON_BOTH(a_parent_must_exist),
+        ON_BOTH(the_same_step_is_stored_once),    ON_BOTH(removal_needs_the_whole_branch),
+        ON_BOTH(tags_protect_versions),           ON_BOTH(tags_are_listed_by_name),
+        ON_BOTH(measures_are_kept_by_their_keys), ON_BOTH(measures_are_listed_by_version),
+        ON_BOTH(the_last_dataset_is_in_use),      ON_BOTH(a_callback_may_read_and_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

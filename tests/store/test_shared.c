@@ -76,8 +76,7 @@ static void two_see_each_other(void **state)
 /* A reader in the middle of a listing neither waits for a writer nor stops it. */
 static bool write_elsewhere(void *arg, const struct c2s_version_info *info)
 {
-    (void)info;
-    append_version(arg, 1, "meanwhile", small_model(5, 9));
+    append_version(arg, 1, "meanwhile", small_model(5, (unsigned)(9 + info->id)));
     return true;
 }
 
@@ -111,6 +110,42 @@ static void a_busy_workspace_is_told(void **state)
     b->ops->close(b);
 }
 
+static void wait_for(const pid_t *children, int n)
+{
+    for (int k = 0; k < n; k++) {
+        int status;
+        assert_int_equal(waitpid(children[k], &status, 0), children[k]);
+        assert_int_equal(status, 0);
+    }
+}
+
+/* Each loads the same file and takes the same first step, then one of its own. */
+static void shells_at_once_share_their_steps(void **state)
+{
+    (void)state;
+    enum { SHELLS = 5 };
+    pid_t children[SHELLS];
+    for (int k = 0; k < SHELLS; k++) {
+        children[k] = fork();
+        assert_true(children[k] >= 0);
+        if (children[k] == 0) {
+            struct c2s_journal *own = open_it();
+            char step[32];
+            snprintf(step, sizeof step, "quantize weights %d", k + 2);
+            int64_t id = append_version(own, 0, "load a.h5", small_model(200, 1));
+            id = append_version(own, id, "quantize activations 4", small_model(200, 2));
+            append_version(own, id, step, small_model(200, (unsigned)(3 + k)));
+            own->ops->close(own);
+            _exit(0);
+        }
+    }
+    wait_for(children, SHELLS);
+    struct c2s_journal *j = open_it();
+    assert_int_equal(count_versions(j), 2 + SHELLS);
+    assert_sound(j);
+    j->ops->close(j);
+}
+
 static void many_writers_lose_nothing(void **state)
 {
     (void)state;
@@ -127,11 +162,7 @@ static void many_writers_lose_nothing(void **state)
             _exit(0);
         }
     }
-    for (int k = 0; k < WRITERS; k++) {
-        int status;
-        waitpid(children[k], &status, 0);
-        assert_int_equal(status, 0);
-    }
+    wait_for(children, WRITERS);
     struct c2s_journal *j = open_it();
     assert_int_equal(count_versions(j), WRITERS * EACH);
     assert_int_equal(integer(j, "SELECT count(*) FROM tensor"), WRITERS * EACH);
@@ -190,7 +221,8 @@ static void try_to_append(struct c2s_journal *j, int64_t n_versions)
     struct c2s_version *v = c2s_version_create(&info, small_model(50000, 3), &err);
     assert_non_null(v);
     int64_t id = 0;
-    assert_false(j->ops->append(j, v, &id, &err));
+    bool is_new;
+    assert_false(j->ops->append(j, v, &id, &is_new, &err));
     assert_int_equal(err.code, C2S_STORE);
     assert_non_null(strstr(err.text, "full"));
     assert_int_equal(id, 0);
@@ -343,6 +375,7 @@ int main(void)
         IN_FOLDER(readers_and_writers_do_not_wait),
         IN_FOLDER(a_busy_workspace_is_told),
         IN_FOLDER(many_writers_lose_nothing),
+        IN_FOLDER(shells_at_once_share_their_steps),
         IN_FOLDER(a_killed_writer_loses_nothing),
         IN_FOLDER(a_full_database_keeps_what_it_has),
         IN_FOLDER(a_full_disk_keeps_what_it_has),

@@ -35,10 +35,11 @@ int64_t append_version(struct c2s_journal *j, int64_t parent, const char *step,
                                     .created = 1700000000 + parent,
                                     .source = parent ? "" : "/models/small.h5"};
     int64_t id = 0;
+    bool is_new;
     assert_ok(c2s_model_hash(model, info.model_hash, &err), &err);
     struct c2s_version *v = c2s_version_create(&info, model, &err);
     assert_ok(v != NULL, &err);
-    assert_ok(j->ops->append(j, v, &id, &err), &err);
+    assert_ok(j->ops->append(j, v, &id, &is_new, &err), &err);
     c2s_version_destroy(v);
     return id;
 }

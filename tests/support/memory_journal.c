@@ -61,10 +61,27 @@ static struct c2s_version *copy_version(const struct c2s_version *v, struct c2s_
     return model ? c2s_version_create(&v->info, model, err) : NULL;
 }
 
-static bool append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id,
+static const struct c2s_version *find_twin(const struct memory *m, const struct c2s_version *v)
+{
+    for (int i = 0; i < m->n_versions; i++) {
+        const struct c2s_version_info *other = &m->versions[i]->info;
+        if (other->parent == v->info.parent && strcmp(other->step, v->info.step) == 0 &&
+            strcmp(other->model_hash, v->info.model_hash) == 0)
+            return m->versions[i];
+    }
+    return NULL;
+}
+
+static bool append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id, bool *is_new,
                    struct c2s_error *err)
 {
     struct memory *m = memory_of(j);
+    const struct c2s_version *twin = find_twin(m, v);
+    if (twin) {
+        m->head = *id = twin->info.id;
+        *is_new = false;
+        return true;
+    }
     if (v->info.parent && !require(m, v->info.parent, err))
         return false;
     struct c2s_version *copy = copy_version(v, err);
@@ -73,6 +90,7 @@ static bool append(struct c2s_journal *j, const struct c2s_version *v, int64_t *
     m->versions = grow(m->versions, m->n_versions, sizeof(void *));
     m->versions[m->n_versions++] = copy;
     copy->info.id = m->head = *id = ++m->last_id;
+    *is_new = true;
     return true;
 }
 

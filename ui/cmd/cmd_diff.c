@@ -10,16 +10,12 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     const struct c2s_version *first, *second;
     struct c2s_layer_difference *rows = NULL;
     int n = 0;
-    char names[2][24];
     if (!c2s_session_version(ctx->session, cmd_text(a, "FIRST"), &first, err) ||
         !c2s_session_version(ctx->session, cmd_text(a, "SECOND"), &second, err) ||
         !c2s_session_diff(ctx->session, cmd_text(a, "FIRST"), cmd_text(a, "SECOND"), &rows, &n,
                           err))
         return false;
-    view_version_name(first->info.id, names[0], sizeof names[0]);
-    view_version_name(second->info.id, names[1], sizeof names[1]);
-    bool ok =
-        cmd_show(ctx, view_difference(names[0], names[1], rows, n, cmd_flag(a, "--all")), err);
+    bool ok = cmd_show(ctx, view_difference(first, second, rows, n, cmd_flag(a, "--all")), err);
     free(rows);
     return ok;
 }

@@ -53,7 +53,10 @@ struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure
 struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
                              const struct c2s_quantize_report *r, double seconds);
 struct sheet *view_version(const struct c2s_version *v, const char *tags);
-struct sheet *view_difference(const char *first, const char *second,
+/* "cnn2snn 2.2" */
+const char *view_dialect(enum c2s_dialect dialect);
+
+struct sheet *view_difference(const struct c2s_version *a, const struct c2s_version *b,
                               const struct c2s_layer_difference *rows, int n_rows, bool all);
 
 struct view_compared { /* one version of a comparison */

@@ -223,10 +223,39 @@ static const char *bits_text(int bits, char *out, size_t size)
     return out;
 }
 
+/* "QuantizedReLU max 6"; "" = no quantized activation. */
+static const char *relu_kind(const struct c2s_layer *l, char *out, size_t size)
+{
+    const struct c2s_quantized_relu_attr *relu = &l->attr.quantized_relu;
+    out[0] = '\0';
+    if (c2s_layer_is_quantized_activation(l) && relu->kind == C2S_RELU_RANGED)
+        snprintf(out, size, "%s max %g", l->class_name, (double)relu->max_value);
+    else if (c2s_layer_is_quantized_activation(l))
+        snprintf(out, size, "%s%s", l->class_name,
+                 relu->kind == C2S_RELU_TRAINED ? " trained" : "");
+    return out;
+}
+
+/* What differs besides bits in how two layers quantize; "" = nothing. */
+static void describe_rule(const struct c2s_layer_difference *d, char *out, size_t size)
+{
+    char a[80], b[80];
+    const struct c2s_quantizer_spec *x = &d->first->quantizer, *y = &d->second->quantizer;
+    out[0] = '\0';
+    relu_kind(d->first, a, sizeof a);
+    relu_kind(d->second, b, sizeof b);
+    if (a[0] && b[0] && strcmp(a, b) != 0)
+        snprintf(out, size, "%s -> %s", a, b);
+    else if (d->first_weight_bits > 0 && d->second_weight_bits > 0 &&
+             x->is_limited != y->is_limited)
+        snprintf(out, size, "scale factors %s",
+                 x->is_limited ? "up to 1000 -> any" : "any -> up to 1000");
+}
+
 /* What differs, in a few words; "" = nothing. */
 static void describe_difference(const struct c2s_layer_difference *d, char *out, size_t size)
 {
-    char a[12], b[12];
+    char a[12], b[12], rule[100];
     size_t used = 0;
     out[0] = '\0';
     if (!d->first || !d->second) {
@@ -241,6 +270,9 @@ static void describe_difference(const struct c2s_layer_difference *d, char *out,
         used += (size_t)snprintf(out + used, size - used, "activations %s -> %s  ",
                                  bits_text(d->first_activation_bits, a, sizeof a),
                                  bits_text(d->second_activation_bits, b, sizeof b));
+    describe_rule(d, rule, sizeof rule);
+    if (rule[0])
+        used += (size_t)snprintf(out + used, size - used, "%s  ", rule);
     if (used == 0 && d->first->op != d->second->op)
         used += (size_t)snprintf(out + used, size - used, "%s -> %s  ", d->first->class_name,
                                  d->second->class_name);
@@ -264,12 +296,28 @@ static void add_difference(struct sheet *s, const struct c2s_layer_difference *d
     sheet_real(s, d->largest_change, 5);
 }
 
-struct sheet *view_difference(const char *first, const char *second,
+/* The rule of quantization, when it differs. */
+static void add_dialects(struct sheet *s, const struct c2s_model *first,
+                         const struct c2s_model *second)
+{
+    const char *a = view_dialect(first->dialect), *b = view_dialect(second->dialect);
+    sheet_fact_text(s, "first_dialect", a);
+    sheet_fact_text(s, "second_dialect", b);
+    if (first->dialect != second->dialect && first->dialect != C2S_DIALECT_KERAS &&
+        second->dialect != C2S_DIALECT_KERAS)
+        sheet_before(s, SHEET_CHANGED, "rule %s -> %s", a, b);
+}
+
+struct sheet *view_difference(const struct c2s_version *a, const struct c2s_version *b,
                               const struct c2s_layer_difference *rows, int n_rows, bool all)
 {
     int n_same = 0;
     bool was_folded = false;
+    char first[24], second[24];
+    view_version_name(a->info.id, first, sizeof first);
+    view_version_name(b->info.id, second, sizeof second);
     struct sheet *s = sheet_create("%s against %s", second, first);
+    add_dialects(s, a->model, b->model);
     sheet_column(s, "layer", "layer", SHEET_LEFT);
     sheet_column(s, "change", "change", SHEET_LEFT);
     sheet_column(s, "first_weight_bits", NULL, SHEET_RIGHT);

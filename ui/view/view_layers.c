@@ -8,7 +8,7 @@
 
 #define SHOWN_NOTES 3 /* of the load report; show has them all */
 
-static const char *dialect_name(enum c2s_dialect dialect)
+const char *view_dialect(enum c2s_dialect dialect)
 {
     return dialect == C2S_DIALECT_CNN2SNN_18   ? "cnn2snn 1.8"
            : dialect == C2S_DIALECT_CNN2SNN_22 ? "cnn2snn 2.2"
@@ -23,7 +23,7 @@ static char *model_line(const struct c2s_model *m, char *out, size_t size)
     snprintf(out, size, "Keras %s %s%s%s%s, %d layers, %s parameters",
              m->keras_version[0] ? m->keras_version : "?",
              m->is_sequential ? "Sequential" : "Functional", is_plain ? "" : " (",
-             is_plain ? "" : dialect_name(m->dialect), is_plain ? "" : ")", m->n_layers,
+             is_plain ? "" : view_dialect(m->dialect), is_plain ? "" : ")", m->n_layers,
              sheet_group_digits(c2s_model_n_params(m), params, sizeof params));
     return out;
 }
@@ -36,7 +36,7 @@ static void add_model_facts(struct sheet *s, const struct c2s_version *v)
     sheet_fact_text(s, "name", v->info.name);
     sheet_fact_text(s, "keras_version", m->keras_version);
     sheet_fact_text(s, "kind", m->is_sequential ? "Sequential" : "Functional");
-    sheet_fact_text(s, "dialect", dialect_name(m->dialect));
+    sheet_fact_text(s, "dialect", view_dialect(m->dialect));
     sheet_fact_text(s, "bits", view_bits(m, bits, sizeof bits));
     sheet_fact_integer(s, "n_layers", m->n_layers);
     sheet_fact_integer(s, "parameters", c2s_model_n_params(m));

@@ -15,8 +15,11 @@ struct c2s_gc_report {
 
 struct c2s_journal_ops {
     /* Stores v (its info.id is ignored) with all its tensors, makes it head; the new id in *id: ids
-     * grow and are never used again. NOT_FOUND when the parent is not there. */
-    bool (*append)(struct c2s_journal *j, const struct c2s_version *v, int64_t *id,
+     * grow and are never used again. A version with the same parent, step and model hash that is
+     * there already becomes head instead: its id in *id, and *is_new false (both also when nothing
+     * can be stored, then the head stays). Nobody else's version comes between search and storing.
+     * NOT_FOUND when the parent is not there. */
+    bool (*append)(struct c2s_journal *j, const struct c2s_version *v, int64_t *id, bool *is_new,
                    struct c2s_error *err);
     /* New version; NOT_FOUND. */
     bool (*fetch)(struct c2s_journal *j, int64_t id, struct c2s_version **out,

@@ -31,6 +31,8 @@ struct c2s_quantize_report {
  * already keeps its quantizer and gets other bits. All else stays: DepthwiseConv2D, Activation,
  * LeakyReLU, and for rule 2.2 a ReLU with a threshold. A ReLU without max_value gets
  * 2^bits - 1 under rule 2.2, which later quantizations keep; rule 1.8 knows one range of 6.
+ * The dialect follows the rule of the first quantization and of one that makes other activations;
+ * other bits for what is quantized already keep it, and the limit of scale factors.
  * *out is new; m is not changed; report may be NULL.
  * Before any bit is dropped the folded float model is compared with the original on a random probe
  * batch (seed fixed): a relative difference above 1e-5 fails with STATE.
