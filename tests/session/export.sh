@@ -12,9 +12,10 @@ if mode == "different":
     sys.exit(4)
 if mode == "broken":
     sys.exit("Traceback ...\nSomeError: akida fell over")
-open(sys.argv[2], "w").write("fbz")
+file = sys.argv[-1]
+open(file, "w").write("fbz")
 verify = dict(samples=64, integers=640, different=0, first=None) if "--verify" in sys.argv else None
-print(json.dumps(dict(ok=True, file=sys.argv[2], bytes=3, akida="2.19.3", ip_version="v1",
+print(json.dumps(dict(ok=True, file=file, bytes=3, akida="2.19.3", ip_version="v1",
     layers=[dict(name="conv2d", type="InputConvolutional", output=[14, 14, 32], where="hardware", nps=2, nps_by_type=dict(HRC=1, CNP1=1)),
             dict(name="dense", type="FullyConnected", output=[1, 1, 10], where="software", nps=0, nps_by_type={})],
     verify=verify, mapping=dict(device="AKD1000", error=None, all_hardware=False, reasons=["dense does not fit"], nps=2, sequences=[]))))
