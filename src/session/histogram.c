@@ -207,7 +207,7 @@ static bool pass(struct c2s_session *s, struct survey *v, struct c2s_layer_histo
         int64_t n = out->n_samples - first < BATCH ? out->n_samples - first : BATCH;
         struct c2s_tensor *x;
         if (!c2s_progress_report(&s->progress, "collecting outputs",
-                                 first + (is_second ? out->n_samples : 0), 2 * out->n_samples))
+                                 (first + (is_second ? out->n_samples : 0)) / 2, out->n_samples))
             return c2s_fail(err, C2S_CANCELLED, "cancelled");
         if (!c2s_dataset_keras(data, first, n, &x, err))
             return false;

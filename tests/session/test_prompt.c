@@ -118,7 +118,7 @@ static void words_complete_by_tab(void **state)
     send_text(&t, "quan\tact\t4\n");
     expect(&t, "v2 from v1");
     expect(&t, "fm_sep@v2> ");
-    send_text(&t, "hist separ\t--vers\tv2\n");
+    send_text(&t, "hist separ\t--bin\t40\n");
     expect(&t, "separable_conv2d weights of v2");
     expect(&t, "fm_sep@v2> ");
     send_text(&t, "nonsense\n");

@@ -17,8 +17,11 @@ static char *draw(const struct c2s_layer_histogram *h, int columns, bool use_blo
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     struct text_sink t;
-    struct view_hist_options o = {
-        .version = "v1", .height = 2, .columns = columns, .use_blocks = use_blocks};
+    struct view_hist_options o = {.version = "v1",
+                                  .of = "weights",
+                                  .height = 2,
+                                  .columns = columns,
+                                  .use_blocks = use_blocks};
     struct sheet *s = view_histogram(h, &o);
     text_sink_init(&t, out, out);
     assert_ok(t.sink.ops->show(&t.sink, s, &err), &err);

@@ -70,9 +70,26 @@ static int label_width(const char *text)
     return (int)(colon + 1 + strspn(text + colon + 1, " "));
 }
 
+static void print_drawn(struct text_sink *t, const struct sheet_line *line)
+{
+    char *clean = glyph_clean(line->text);
+    if (!clean)
+        return;
+    size_t blanks = strspn(clean, " "), fit = glyph_fit(clean, t->width);
+    print_spaces(t, (int)blanks);
+    if (fit > blanks)
+        print_role(t, line->role, clean + blanks, (int)(fit - blanks));
+    end_line(t);
+    free(clean);
+}
+
 /* A free line: what does not fit goes on under its own indentation. */
 static void print_line(struct text_sink *t, const struct sheet_line *line)
 {
+    if (line->is_drawn) {
+        print_drawn(t, line);
+        return;
+    }
     int indent = (int)strspn(line->text, " ");
     print_spaces(t, indent);
     print_wrapped(t, line->role, line->text + indent, indent + label_width(line->text + indent));

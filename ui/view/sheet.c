@@ -243,6 +243,14 @@ void sheet_before(struct sheet *s, enum sheet_role role, const char *fmt, ...)
     va_end(args);
 }
 
+void sheet_drawn(struct sheet *s, enum sheet_role role, const char *text)
+{
+    int before = s ? s->before.n : 0;
+    sheet_before(s, role, "%s", text);
+    if (s && s->before.n > before)
+        s->before.at[before].is_drawn = true;
+}
+
 void sheet_after(struct sheet *s, enum sheet_role role, const char *fmt, ...)
 {
     if (!s || s->is_broken)

@@ -41,6 +41,7 @@ struct sheet_cell {
 struct sheet_line {
     char *text; /* owned; may be longer than the screen */
     enum sheet_role role;
+    bool is_drawn; /* part of a picture: cut where the screen ends, never wrapped */
 };
 struct sheet_lines {
     struct sheet_line *at;
@@ -112,6 +113,8 @@ void sheet_mark(struct sheet *s, enum sheet_role role); /* role of the last cell
 void sheet_note(struct sheet *s, enum sheet_role role, const char *fmt, ...) C2S_PRINTF(3, 4);
 
 void sheet_before(struct sheet *s, enum sheet_role role, const char *fmt, ...) C2S_PRINTF(3, 4);
+/* A line of a picture. */
+void sheet_drawn(struct sheet *s, enum sheet_role role, const char *text);
 void sheet_after(struct sheet *s, enum sheet_role role, const char *fmt, ...) C2S_PRINTF(3, 4);
 void sheet_next(struct sheet *s, const char *fmt, ...) C2S_PRINTF(2, 3);
 

@@ -93,12 +93,15 @@ struct sheet *view_keras_export(const struct c2s_version *v, const char *file,
                                 enum c2s_dialect dialect);
 
 struct view_hist_options {
-    const char *version; /* "v3" */
-    bool of_activations;
-    int height;      /* rows of the picture */
-    int columns;     /* of the screen; bins that do not fit are drawn together */
-    bool use_blocks; /* eighth-blocks; else ASCII */
+    const char *version; /* "v3", or "v1 and v3" */
+    const char *of;      /* "weights", "activations", "potentials", or the name of a parameter */
+    bool of_potentials;
+    bool compares_versions; /* plain and quantized are the numbers of two versions */
+    int height;             /* rows of the picture */
+    int columns;            /* of the screen; bins that do not fit are drawn together */
+    bool use_blocks;        /* eighth-blocks; else ASCII */
 };
+int view_hist_bins(int columns); /* as many as such a screen can draw, at most 64 */
 struct sheet *view_histogram(const struct c2s_layer_histogram *h,
                              const struct view_hist_options *options);
 

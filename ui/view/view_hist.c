@@ -128,7 +128,7 @@ static void draw_row(struct sheet *s, const struct picture *p, int row)
     }
     while (used > 0 && line[used - 1] == ' ')
         line[--used] = '\0';
-    sheet_before(s, SHEET_PLAIN, "%s", line);
+    sheet_drawn(s, SHEET_PLAIN, line);
 }
 
 /* The axis: a plus at each quantization level when they are far enough apart to be told. */
@@ -141,16 +141,18 @@ static void draw_axis(struct sheet *s, const struct picture *p)
     memset(line + used, '-', (size_t)n);
     line[used + (size_t)n] = '\0';
     double column = (h->high - h->low) / h->n_bins * p->bins_per_column;
-    if (p->h->step >= 2 * column && column > 0) {
+    bool has_one_threshold = p->h->threshold_min == p->h->threshold_max;
+    if (p->h->step >= 2 * column && column > 0 && has_one_threshold) {
         for (int k = 0; k < p->h->n_levels; k++) {
-            int c = (int)((k * p->h->step - h->low) / column);
-            if (c == n && k * p->h->step <= h->high * (1 + 1e-6))
+            double level = p->h->threshold_min + k * p->h->step; /* of outputs: from 0 on */
+            int c = (int)((level - h->low) / column);
+            if (c == n && level <= h->high * (1 + 1e-6))
                 c = n - 1;
             if (c >= 0 && c < n)
                 line[used + (size_t)c] = '+';
         }
     }
-    sheet_before(s, SHEET_PLAIN, "%s", line);
+    sheet_drawn(s, SHEET_PLAIN, line);
 }
 
 static void draw_scale(struct sheet *s, const struct picture *p)
@@ -165,7 +167,7 @@ static void draw_scale(struct sheet *s, const struct picture *p)
     int right = n - n / 2 - ((int)strlen(text[1]) + 1) / 2 - (int)strlen(text[2]);
     snprintf(line, sizeof line, "%*s%s%*s%s%*s%s", LABEL_WIDTH, "", text[0],
              middle > 1 ? middle : 1, "", text[1], right > 1 ? right : 1, "", text[2]);
-    sheet_before(s, SHEET_DIM, "%s", line);
+    sheet_drawn(s, SHEET_DIM, line);
 }
 
 static double share(int64_t part, int64_t whole)
@@ -173,13 +175,22 @@ static double share(int64_t part, int64_t whole)
     return whole > 0 ? (double)part / (double)whole : NAN;
 }
 
+static const char *version_or_null(int64_t id, char *out, size_t size)
+{
+    return id > 0 ? view_version_name(id, out, size) : NULL;
+}
+
 static void add_facts(struct sheet *s, const struct c2s_layer_histogram *h,
                       const struct view_hist_options *o)
 {
     const struct c2s_histogram *p = &h->plain;
+    char name[24];
     sheet_fact_text(s, "version", o->version);
     sheet_fact_text(s, "layer", h->layer);
-    sheet_fact_text(s, "of", o->of_activations ? "activations" : "weights");
+    sheet_fact_text(s, "of", o->of);
+    sheet_fact_text(s, "plain_version", version_or_null(h->plain_version, name, sizeof name));
+    sheet_fact_text(s, "quantized_version",
+                    version_or_null(h->quantized_version, name, sizeof name));
     sheet_fact_integer(s, "n", p->n);
     sheet_fact_integer(s, "samples", h->n_samples);
     sheet_fact_real(s, "min", p->min);
@@ -190,6 +201,11 @@ static void add_facts(struct sheet *s, const struct c2s_layer_histogram *h,
     if (h->has_quantized)
         sheet_fact_real(s, "quantized_zero_fraction", share(h->quantized.n_zero, h->quantized.n));
     sheet_fact_real(s, "clipped_fraction", h->clipped_fraction);
+    if (o->of_potentials) {
+        sheet_fact_real(s, "silent_fraction", h->silent_fraction);
+        sheet_fact_integer(s, "threshold_min", h->threshold_min);
+        sheet_fact_integer(s, "threshold_max", h->threshold_max);
+    }
     sheet_fact_real(s, "sqnr_db", h->sqnr_db);
     sheet_fact_integer(s, "levels", h->n_levels);
     sheet_fact_real(s, "step", h->step);
@@ -224,6 +240,29 @@ static const char *sqnr_band(double db)
     return db >= 20 ? "good" : db >= 10 ? "fair" : "low: few levels for this range";
 }
 
+/* Potentials at the threshold or below give no event, those above the top level no more than it. */
+static void add_thresholds(struct sheet *s, const struct c2s_layer_histogram *h)
+{
+    if (h->n_levels == 0) {
+        sheet_before(s, SHEET_PLAIN, "no activation follows: all potentials go out as they are");
+        return;
+    }
+    char clipped[48] = "", step[32] = "";
+    if (h->step > 0)
+        snprintf(step, sizeof step, " every %.6g", h->step);
+    if (!isnan(h->clipped_fraction))
+        snprintf(clipped, sizeof clipped, ", clipped at the top %.1f %%",
+                 100 * h->clipped_fraction);
+    if (h->threshold_min == h->threshold_max)
+        sheet_before(s, SHEET_PLAIN, "threshold %d: silent (not above it) %.1f %%%s",
+                     (int)h->threshold_min, 100 * h->silent_fraction, clipped);
+    else
+        sheet_before(
+            s, SHEET_PLAIN, "thresholds of the filters %d to %d: silent (not above them) %.1f %%%s",
+            (int)h->threshold_min, (int)h->threshold_max, 100 * h->silent_fraction, clipped);
+    sheet_before(s, SHEET_PLAIN, "%d levels%s", h->n_levels, step);
+}
+
 static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
                         const struct view_hist_options *o)
 {
@@ -233,6 +272,10 @@ static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
     if (p->n_nan + p->n_inf > 0)
         sheet_before(s, SHEET_ERROR, "%" PRId64 " NaN and %" PRId64 " infinite values: not drawn",
                      p->n_nan, p->n_inf);
+    if (o->of_potentials) {
+        add_thresholds(s, h);
+        return;
+    }
     if (!h->has_quantized && h->n_levels == 0)
         return;
     char line[200];
@@ -241,7 +284,7 @@ static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
         used += (size_t)snprintf(line + used, sizeof line - used, " every %.4g", h->step);
     if (!isnan(h->clipped_fraction))
         used += (size_t)snprintf(line + used, sizeof line - used, ", %s %.1f %%",
-                                 o->of_activations ? "clipped at the top" : "at the last level",
+                                 h->n_samples > 0 ? "clipped at the top" : "at the last level",
                                  100 * h->clipped_fraction);
     if (h->has_quantized)
         used += (size_t)snprintf(line + used, sizeof line - used, ", zero %.1f %%",
@@ -252,23 +295,42 @@ static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
     sheet_before(s, SHEET_PLAIN, "%s", line);
 }
 
+/* What the two drawings are: float and quantized, or two versions. */
+static void add_legend(struct sheet *s, const struct picture *p)
+{
+    const struct c2s_layer_histogram *h = p->h;
+    struct overlay_glyphs glyphs = overlay_glyphs(p->o->use_blocks);
+    char most[16], plain[24] = "float", quantized[24] = "quantized";
+    if (!h->has_quantized)
+        return;
+    if (p->o->compares_versions) {
+        view_version_name(h->plain_version, plain, sizeof plain);
+        view_version_name(h->quantized_version, quantized, sizeof quantized);
+    }
+    short_count((double)p->most_quantized, most, sizeof most);
+    sheet_before(s, SHEET_DIM, "%s %s, %s %s (drawn to its own height, %s), %s both", glyphs.plain,
+                 plain, glyphs.quantized, quantized, most, glyphs.both);
+    if (p->o->compares_versions && h->quantized.n > 0)
+        sheet_before(s, SHEET_PLAIN, "%s: range %.4g to %.4g, mean %.4g, deviation %.4g", quantized,
+                     h->quantized.min, h->quantized.max, h->quantized.mean, h->quantized.stddev);
+}
+
+int view_hist_bins(int columns)
+{
+    int room = columns - LABEL_WIDTH;
+    return room < 8 ? 8 : room > 64 ? 64 : room;
+}
+
 struct sheet *view_histogram(const struct c2s_layer_histogram *h, const struct view_hist_options *o)
 {
     char n[32], samples[48] = "";
     struct picture p;
     bool ok = picture_init(&p, h, o);
-    if (o->of_activations)
+    if (h->n_samples > 0)
         snprintf(samples, sizeof samples, " from %" PRId64 " samples", h->n_samples);
-    struct sheet *s = sheet_create("%s %s of %s, %s values%s", h->layer,
-                                   o->of_activations ? "activations" : "weights", o->version,
+    struct sheet *s = sheet_create("%s %s of %s, %s values%s", h->layer, o->of, o->version,
                                    sheet_group_digits(h->plain.n, n, sizeof n), samples);
-    if (h->has_quantized) {
-        char most[16];
-        struct overlay_glyphs glyphs = overlay_glyphs(o->use_blocks);
-        short_count((double)p.most_quantized, most, sizeof most);
-        sheet_before(s, SHEET_DIM, "%s float, %s quantized (drawn to its own height, %s), %s both",
-                     glyphs.plain, glyphs.quantized, most, glyphs.both);
-    }
+    add_legend(s, &p);
     if (ok && p.most > 0) {
         for (int row = 0; row < o->height; row++)
             draw_row(s, &p, row);
@@ -277,9 +339,8 @@ struct sheet *view_histogram(const struct c2s_layer_histogram *h, const struct v
     }
     picture_finish(&p);
     add_numbers(s, h, o);
-    if (o->of_activations)
-        sheet_next(s, "Next: hist %s shows other layers and versions; --bins N, --limit N",
-                   "LAYER");
+    if (h->n_samples > 0)
+        sheet_next(s, "Next: hist LAYER --versions V,W overlays two; --bins N, --limit N");
     else
         sheet_next(s, "Next: hist LAYER --activations, diff, quantize weights BITS");
     add_facts(s, h, o);
