@@ -93,7 +93,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     const struct c2s_version *v, *other = NULL;
     struct c2s_layer_histogram h;
     struct two_versions versions;
-    enum c2s_histogram_of of;
+    enum c2s_histogram_of of = C2S_OF_WEIGHTS;
     int index, columns = ctx->columns ? ctx->columns : 80;
     char name[64];
     if (!read_of(a, &of, err) || !read_versions(a, &versions, err) ||

@@ -263,12 +263,22 @@ static void add_thresholds(struct sheet *s, const struct c2s_layer_histogram *h)
     sheet_before(s, SHEET_PLAIN, "%d levels%s", h->n_levels, step);
 }
 
+/* version 0 = there is only one. */
+static void add_range(struct sheet *s, int64_t version, const struct c2s_histogram *h)
+{
+    char name[24];
+    sheet_before(s, SHEET_PLAIN, "%s%srange %.4g to %.4g, mean %.4g, deviation %.4g, zero %.1f %%",
+                 version ? view_version_name(version, name, sizeof name) : "", version ? ": " : "",
+                 h->min, h->max, h->mean, h->stddev, 100 * share(h->n_zero, h->n));
+}
+
 static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
                         const struct view_hist_options *o)
 {
     const struct c2s_histogram *p = &h->plain;
-    sheet_before(s, SHEET_PLAIN, "range %.4g to %.4g, mean %.4g, deviation %.4g, zero %.1f %%",
-                 p->min, p->max, p->mean, p->stddev, 100 * share(p->n_zero, p->n));
+    add_range(s, o->compares_versions ? h->plain_version : 0, p);
+    if (o->compares_versions && h->has_quantized)
+        add_range(s, h->quantized_version, &h->quantized);
     if (p->n_nan + p->n_inf > 0)
         sheet_before(s, SHEET_ERROR, "%" PRId64 " NaN and %" PRId64 " infinite values: not drawn",
                      p->n_nan, p->n_inf);
@@ -286,7 +296,7 @@ static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
         used += (size_t)snprintf(line + used, sizeof line - used, ", %s %.1f %%",
                                  h->n_samples > 0 ? "clipped at the top" : "at the last level",
                                  100 * h->clipped_fraction);
-    if (h->has_quantized)
+    if (h->has_quantized && !o->compares_versions)
         used += (size_t)snprintf(line + used, sizeof line - used, ", zero %.1f %%",
                                  100 * share(h->quantized.n_zero, h->quantized.n));
     if (!isnan(h->sqnr_db) && used < sizeof line)
@@ -310,9 +320,6 @@ static void add_legend(struct sheet *s, const struct picture *p)
     short_count((double)p->most_quantized, most, sizeof most);
     sheet_before(s, SHEET_DIM, "%s %s, %s %s (drawn to its own height, %s), %s both", glyphs.plain,
                  plain, glyphs.quantized, quantized, most, glyphs.both);
-    if (p->o->compares_versions && h->quantized.n > 0)
-        sheet_before(s, SHEET_PLAIN, "%s: range %.4g to %.4g, mean %.4g, deviation %.4g", quantized,
-                     h->quantized.min, h->quantized.max, h->quantized.mean, h->quantized.stddev);
 }
 
 int view_hist_bins(int columns)
