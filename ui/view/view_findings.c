@@ -82,7 +82,7 @@ struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findin
                 view_count(f->n_warnings, "warning", warnings, sizeof warnings),
                 view_count(f->n_notes, "note", notes, sizeof notes), name, c2s_level_name(level),
                 verdict(f, level, is_quantized));
-    if (f->n_rows > 0)
+    if (f->n_errors + f->n_warnings > 0)
         sheet_next(s, "Next: help %s says more; layers shows where", f->rows[0].rule->id);
     else if (is_quantized)
         sheet_next(s, "Next: eval --akida, export %s FILE.fbz", name);

@@ -90,8 +90,8 @@ static void warn_fallen(struct sheet *s, const struct c2s_version *v,
                  "%.1f points below v%" PRId64
                  " (%.2f %%), not by chance: more than rounding costs",
                  before - now, c->first.version, before);
-    sheet_next(s, "Next: check; hist %s --activations shows what its levels leave; undo",
-               first_activation(v->model));
+    sheet_next(s, "Next: check v%" PRId64 "; hist %s --activations shows what levels leave; undo",
+               c->first.version, first_activation(v->model));
 }
 
 struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure *m,
