@@ -29,10 +29,46 @@ static bool load(struct bench *b, struct c2s_error *err)
     return c2s_session_load(b->session, data_path("gallery/ok_pool_bn.h5"), NULL, NULL, err);
 }
 
+static char images[300], labels[300];
+
+/* Samples of the model's shape; which numbers they are does not matter. */
+static void write_npy(const char *path, const char *shape, size_t n)
+{
+    char header[129];
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    memcpy(header, "\x93NUMPY\x01\0\x76\0", 10);
+    int used = snprintf(header + 10, 118,
+                        "{'descr': '|u1', 'fortran_order': False, 'shape': (%s), }", shape);
+    memset(header + 10 + used, ' ', (size_t)(117 - used));
+    header[127] = '\n';
+    assert_int_equal(fwrite(header, 1, 128, f), 128);
+    for (size_t i = 0; i < n; i++)
+        fputc((int)(i % 7), f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static int write_data(void **state)
+{
+    char *folder = make_temp_dir();
+    *state = folder;
+    snprintf(images, sizeof images, "%s/images.npy", folder);
+    snprintf(labels, sizeof labels, "%s/labels.npy", folder);
+    write_npy(images, "6, 16, 16, 3", (size_t)6 * 16 * 16 * 3);
+    write_npy(labels, "6,", 6);
+    return 0;
+}
+
+static int remove_data(void **state)
+{
+    remove_temp_dir(*state);
+    return 0;
+}
+
 static bool use_data(struct bench *b, struct c2s_error *err)
 {
-    struct c2s_dataset_options options = {.scale = 255, .limit = 6};
-    return c2s_session_use_data(b->session, data_path("fashion-mnist-1k"), &options, err);
+    struct c2s_dataset_options options = {.scale = 255, .labels = labels};
+    return c2s_session_use_data(b->session, images, &options, err);
 }
 
 static bool quantize(struct bench *b, struct c2s_error *err)
@@ -68,17 +104,35 @@ static bool diff(struct bench *b, struct c2s_error *err)
     return ok;
 }
 
-static bool weights(struct bench *b, struct c2s_error *err)
+static bool draw(struct bench *b, enum c2s_histogram_of of, const char *version, const char *other,
+                 struct c2s_error *err)
 {
     struct c2s_layer_histogram h;
     const struct c2s_model *m = c2s_session_current(b->session)->model;
-    const char *name = m->layers[c2s_model_first_neural(m)]->name;
-    if (!c2s_session_histogram(
-            b->session,
-            &(struct c2s_histogram_request){.version = "v2", .layer = name, .n_bins = 10}, &h, err))
+    struct c2s_histogram_request request = {.version = version,
+                                            .other = other,
+                                            .layer = m->layers[c2s_model_first_neural(m)]->name,
+                                            .of = of,
+                                            .n_bins = 10};
+    if (!c2s_session_histogram(b->session, &request, &h, err))
         return false;
     c2s_layer_histogram_finish(&h);
     return true;
+}
+
+static bool weights(struct bench *b, struct c2s_error *err)
+{
+    return draw(b, C2S_OF_WEIGHTS, "v2", NULL, err);
+}
+
+static bool both_weights(struct bench *b, struct c2s_error *err)
+{
+    return draw(b, C2S_OF_WEIGHTS, "v1", "v2", err);
+}
+
+static bool potentials(struct bench *b, struct c2s_error *err)
+{
+    return draw(b, C2S_OF_POTENTIALS, "v2", NULL, err);
 }
 
 static bool ignore_line(void *arg, const char *text)
@@ -141,6 +195,8 @@ static void every_step(struct bench *b)
     survives(b, "tag", tag, 2, 2);
     survives(b, "diff", diff, 2, 2);
     survives(b, "hist", weights, 2, 2);
+    survives(b, "hist of two versions", both_weights, 2, 2);
+    survives(b, "hist of potentials", potentials, 2, 2);
     survives(b, "script", script, 2, 2);
     survives(b, "start", restart, 2, 2);
     survives(b, "undo", undo, 1, 2);
@@ -172,5 +228,5 @@ int main(void)
         cmocka_unit_test(in_memory),
         cmocka_unit_test(in_a_workspace),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, write_data, remove_data);
 }

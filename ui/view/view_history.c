@@ -228,11 +228,13 @@ static const char *relu_kind(const struct c2s_layer *l, char *out, size_t size)
 {
     const struct c2s_quantized_relu_attr *relu = &l->attr.quantized_relu;
     out[0] = '\0';
-    if (c2s_layer_is_quantized_activation(l) && relu->kind == C2S_RELU_RANGED)
-        snprintf(out, size, "%s max %g", l->class_name, (double)relu->max_value);
-    else if (c2s_layer_is_quantized_activation(l))
-        snprintf(out, size, "%s%s", l->class_name,
-                 relu->kind == C2S_RELU_TRAINED ? " trained" : "");
+    if (!c2s_layer_is_quantized_activation(l))
+        return out;
+    if (relu->kind == C2S_RELU_RANGED)
+        snprintf(out, size, "QuantizedReLU max %g", (double)relu->max_value);
+    else
+        snprintf(out, size, "%s",
+                 relu->kind == C2S_RELU_TRAINED ? "QuantizedReLU trained" : "DiscreteRelu");
     return out;
 }
 
@@ -248,8 +250,7 @@ static void describe_rule(const struct c2s_layer_difference *d, char *out, size_
         snprintf(out, size, "%s -> %s", a, b);
     else if (d->first_weight_bits > 0 && d->second_weight_bits > 0 &&
              x->is_limited != y->is_limited)
-        snprintf(out, size, "scale factors %s",
-                 x->is_limited ? "up to 1000 -> any" : "any -> up to 1000");
+        snprintf(out, size, "scale %s", x->is_limited ? "up to 1000 -> any" : "any -> up to 1000");
 }
 
 /* What differs, in a few words; "" = nothing. */
