@@ -301,9 +301,10 @@ static bool check_chain(const struct walk *w)
 {
     const struct c2s_model *m = w->m;
     if (m->n_inputs != 1 || m->n_outputs != 1)
-        return c2s_fail(w->err, C2S_UNSUPPORTED,
-                        "model '%s' has %d inputs and %d outputs; Akida 1.0 takes one of each",
-                        m->name, m->n_inputs, m->n_outputs);
+        return c2s_fail(
+            w->err, C2S_UNSUPPORTED,
+            "model '%s' has several ends (inputs: %d, outputs: %d); Akida 1.0 takes one of each",
+            m->name, m->n_inputs, m->n_outputs);
     for (int i = 0; i < m->n_layers; i++) {
         const struct c2s_layer *l = m->layers[i];
         bool follows = i == 0 ? l->op == C2S_OP_INPUT : l->n_inputs == 1 && l->inputs[0] == i - 1;

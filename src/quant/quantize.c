@@ -46,11 +46,11 @@ static bool check_numbers(const struct c2s_model *m, struct c2s_error *err)
 static bool check_graph(const struct c2s_model *m, struct c2s_error *err)
 {
     if (m->n_inputs != 1 || m->n_outputs != 1)
-        return c2s_fail(
-            err, C2S_UNSUPPORTED,
-            "the model has %d inputs and %d outputs; rule 2.2 takes one of each, so cut "
-            "the model in Keras, or keep batch normalization",
-            m->n_inputs, m->n_outputs);
+        return c2s_fail(err, C2S_UNSUPPORTED,
+                        "the model has several ends (inputs: %d, outputs: %d); rule 2.2 takes one "
+                        "of each, so cut "
+                        "the model in Keras, or keep batch normalization",
+                        m->n_inputs, m->n_outputs);
     int rank = m->layers[m->inputs[0]]->rank;
     if (rank != 1 && rank != 3)
         return c2s_fail(err, C2S_UNSUPPORTED,

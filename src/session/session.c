@@ -218,6 +218,24 @@ bool c2s_session_load(struct c2s_session *s, const char *path, int64_t *id, bool
     return ok;
 }
 
+/* "3 batch normalizations folded, 1 activation with other bits"; "" = nothing changed. */
+static void describe_changes(const struct c2s_quantize_report *r, char *out, size_t size)
+{
+    const struct {
+        int n;
+        const char *thing, *what;
+    } parts[] = {{r->n_folded, "batch normalization", "folded"},
+                 {r->n_weights, "layer", "with other weight bits"},
+                 {r->n_activations, "activation", "with other bits"}};
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && used < size; i++)
+        if (parts[i].n > 0)
+            used += (size_t)snprintf(out + used, size - used, "%s%d %s%s %s", used ? ", " : "",
+                                     parts[i].n, parts[i].thing, parts[i].n == 1 ? "" : "s",
+                                     parts[i].what);
+}
+
 static bool quantize_step(struct c2s_session *s, const struct c2s_quantize_plan *plan,
                           const char *step, bool *is_new, struct c2s_quantize_report *report,
                           struct c2s_error *err)
@@ -227,9 +245,7 @@ static bool quantize_step(struct c2s_session *s, const struct c2s_quantize_plan 
     char note[200];
     if (!c2s_quantize(s->current->model, plan, &s->progress, &model, &made, err))
         return false;
-    snprintf(note, sizeof note,
-             "%d batch normalizations folded, weights of %d layers and %d activations quantized",
-             made.n_folded, made.n_weights, made.n_activations);
+    describe_changes(&made, note, sizeof note);
     struct c2s_version_info info = {
         .parent = s->current->info.id, .step = step, .name = s->current->info.name, .note = note};
     if (report)

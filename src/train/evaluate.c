@@ -55,7 +55,8 @@ static bool begin(struct evaluation *v, struct c2s_error *err)
     char wants[96], has[96];
     if (m->n_inputs != 1 || m->n_outputs != 1)
         return c2s_fail(err, C2S_UNSUPPORTED,
-                        "the model has %d inputs and %d outputs; only a model with one of each can "
+                        "the model has several ends (inputs: %d, outputs: %d); only a model with "
+                        "one of each can "
                         "be evaluated on labelled samples",
                         m->n_inputs, m->n_outputs);
     v->input = m->layers[m->inputs[0]];
