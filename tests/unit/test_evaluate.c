@@ -147,7 +147,7 @@ static void says_what_does_not_fit(void **state)
     net_layer(m, C2S_OP_FLATTEN, 1, &in);
     assert_ok(c2s_model_add_output(m, 1, &err) && c2s_model_add_output(m, 1, &err), &err);
     net_finish(m);
-    refused(m, C2S_UNSUPPORTED, "1 inputs", "outputs: 2");
+    refused(m, C2S_UNSUPPORTED, "inputs: 1", "outputs: 2");
 
     m = net_create(); /* 3e38 * 2 - infinity: not a number */
     in = net_input(m, 3, (const int64_t[]){28, 28, 1});
