@@ -3,7 +3,7 @@
 # the .screen file beside it.  usage: run_screen.sh PROGRAM NAME.keys [--write]
 # A .keys file: `run ARGUMENTS` starts the program, `keys WORD...` sends keys as tmux names them,
 # `typed WORD...` does not wait for their effect, `text LINE` types a line as it is, `size W H`
-# resizes, `shot` compares the next part of .screen.
+# resizes, `signal NAME` sends a signal to it, `shot` compares the next part of .screen.
 set -euo pipefail
 program=$(realpath "$1"); keys=$(realpath "$2"); expected=${keys%.keys}.screen
 : "${C2S_TEST_DATA:?is not set; run the tests by 'meson test'}"
@@ -41,6 +41,8 @@ while IFS= read -r line; do
     keys) for key in $rest; do terminal send-keys "$key"; done; settled > /dev/null ;;
     typed) for key in $rest; do terminal send-keys "$key"; done; sleep 0.3 ;; # does not wait
     text) terminal send-keys -l -- "$rest"; settled > /dev/null ;;
+    signal) shell=$(terminal display-message -p '#{pane_pid}')
+            kill -s "$rest" "$(cat "/proc/$shell/task/$shell/children")"; settled > /dev/null ;;
     size) terminal resize-window -x "${rest% *}" -y "${rest#* }"; settled > /dev/null ;;
     shot) { echo "=== $rest"; settled; } >> "$shots" ;;
     *) echo "$keys: unknown word '$word'"; exit 1 ;;
