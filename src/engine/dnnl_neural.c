@@ -258,7 +258,7 @@ bool plan_neural(struct plan *p, struct plan_step *s, struct c2s_error *err)
 {
     bool is_dense = s->layer->op == C2S_OP_DENSE;
     struct epilogue e = {0};
-    s->function = is_dense ? s->layer->attr.dense.function : s->layer->attr.conv.function;
+    s->function = c2s_layer_function(s->layer);
     bool ok = epilogue_init(&e, s, is_dense ? 2 : 4, err) &&
               (is_dense ? build_dense(p, s, &e, err) : build_conv_layer(p, s, &e, err));
     if (s->function == C2S_FN_RELU || s->function == C2S_FN_RELU6)

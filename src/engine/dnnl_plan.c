@@ -32,14 +32,9 @@ static int only_reader(const struct c2s_model *m, int index)
     return reader;
 }
 
-static enum c2s_function function_of(const struct c2s_layer *l)
-{
-    return l->op == C2S_OP_DENSE ? l->attr.dense.function : l->attr.conv.function;
-}
-
 static bool can_fuse(const struct c2s_layer *l)
 {
-    enum c2s_function f = function_of(l);
+    enum c2s_function f = c2s_layer_function(l);
     return (l->op != C2S_OP_DENSE || l->rank == 1) &&
            (f == C2S_FN_LINEAR || f == C2S_FN_RELU || f == C2S_FN_RELU6);
 }
@@ -55,7 +50,7 @@ static void fuse(struct plan *p, struct plan_step *s, bool *is_done)
         is_done[s->value = next] = true;
         next = only_reader(m, next);
     }
-    if (next >= 0 && function_of(s->layer) == C2S_FN_LINEAR &&
+    if (next >= 0 && c2s_layer_function(s->layer) == C2S_FN_LINEAR &&
         plan_can_fuse_activation(m->layers[next])) {
         s->activate = m->layers[next];
         is_done[s->value = next] = true;

@@ -172,22 +172,6 @@ static bool check_parameters(const struct c2s_model *m, const struct c2s_layer *
     }
 }
 
-static enum c2s_function function_of(const struct c2s_layer *l)
-{
-    switch (l->op) {
-    case C2S_OP_CONV2D:
-    case C2S_OP_DEPTHWISE_CONV2D:
-    case C2S_OP_SEPARABLE_CONV2D:
-        return l->attr.conv.function;
-    case C2S_OP_DENSE:
-        return l->attr.dense.function;
-    case C2S_OP_ACTIVATION:
-        return l->attr.activation.function;
-    default:
-        return C2S_FN_LINEAR;
-    }
-}
-
 /* The function's name, which only the Keras config knows; "?" when there is none. */
 static bool fail_function(const struct c2s_layer *l, struct c2s_error *err)
 {
@@ -209,7 +193,7 @@ static bool check_layer(const struct c2s_model *m, const struct c2s_layer *l, st
         return c2s_fail(err, C2S_UNSUPPORTED,
                         "layer '%s' is a %s, which can not be computed; replace it by other layers",
                         l->name, l->class_name);
-    if (function_of(l) == C2S_FN_OTHER)
+    if (c2s_layer_function(l) == C2S_FN_OTHER)
         return fail_function(l, err);
     if (l->rank < 0 || l->rank + 1 > C2S_MAX_RANK)
         return c2s_fail(err, C2S_UNSUPPORTED, "the shape of layer '%s' (%s) is not known", l->name,

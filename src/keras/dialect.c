@@ -28,13 +28,6 @@ static bool check_numbers(const struct c2s_layer *l, struct c2s_error *err)
     return true;
 }
 
-static bool has_plain_function(const struct c2s_layer *l)
-{
-    if (l->op == C2S_OP_DENSE)
-        return l->attr.dense.function == C2S_FN_LINEAR;
-    return l->attr.conv.function == C2S_FN_LINEAR;
-}
-
 /* cnn2snn's quantized layers know no dilation, groups, multiplier or activation of their own. */
 static bool check_quantized(const struct c2s_layer *l, struct c2s_error *err)
 {
@@ -44,7 +37,7 @@ static bool check_quantized(const struct c2s_layer *l, struct c2s_error *err)
                           "is a quantized depthwise layer, which cnn2snn cannot load; use a "
                           "SeparableConv2D instead",
                           err);
-    if (!has_plain_function(l))
+    if (c2s_layer_function(l) != C2S_FN_LINEAR)
         return fail_layer(l,
                           "has an activation of its own, which a quantized layer cannot have; "
                           "make it a layer",

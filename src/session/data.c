@@ -122,8 +122,8 @@ const struct c2s_dataset_record *c2s_session_data_record(const struct c2s_sessio
     return s->data->record.hash[0] ? &s->data->record : NULL;
 }
 
-bool session_require_data(struct c2s_session *s, const struct c2s_dataset **out,
-                          struct c2s_error *err)
+bool c2s_session_require_data(struct c2s_session *s, const struct c2s_dataset **out,
+                              struct c2s_error *err)
 {
     *out = c2s_session_data(s);
     if (*out)

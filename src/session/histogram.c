@@ -338,7 +338,7 @@ static bool find_subject(struct c2s_session *s, const char *version, const char 
 static bool count_samples(struct c2s_session *s, int64_t limit, int64_t *n, struct c2s_error *err)
 {
     const struct c2s_dataset *data;
-    if (!session_require_data(s, &data, err))
+    if (!c2s_session_require_data(s, &data, err))
         return false;
     *n = c2s_dataset_info(data)->n;
     limit = limit > 0 ? limit : DEFAULT_SAMPLES;

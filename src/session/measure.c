@@ -68,7 +68,7 @@ bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char
 {
     const struct c2s_dataset *data;
     struct c2s_engine_options options = {.input_scale = 1};
-    if (!session_require_data(s, &data, err) || !check_scaling(m, c2s_dataset_info(data), err))
+    if (!c2s_session_require_data(s, &data, err) || !check_scaling(m, c2s_dataset_info(data), err))
         return false;
     if (strcmp(engine, "akida") == 0) {
         options.input_is_integers = c2s_session_takes_integers(m);
@@ -100,7 +100,7 @@ static bool evaluate(struct c2s_session *s, const struct c2s_version *v, const c
                      struct c2s_error *err)
 {
     const struct c2s_dataset *data;
-    if (!session_require_data(s, &data, err))
+    if (!c2s_session_require_data(s, &data, err))
         return false;
     const struct c2s_dataset_info *info = c2s_dataset_info(data);
     int32_t *classes = NULL;

@@ -57,9 +57,6 @@ bool session_list(struct c2s_session *s, struct version_link **out, int *n,
 /* data.c */
 struct session_data *session_data_create(struct c2s_journal *journal, struct c2s_error *err);
 void session_data_destroy(struct session_data *d); /* accepts NULL */
-/* The data in use, opened; borrowed. Fails: STATE when there is none or it cannot be opened. */
-bool session_require_data(struct c2s_session *s, const struct c2s_dataset **out,
-                          struct c2s_error *err) C2S_MUST_CHECK;
 
 /* measure.c: an engine for the model on the data in use, scaling checked. */
 bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char *engine,

@@ -27,17 +27,10 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
         if (!use(ctx, a, err))
             return false;
     }
-    const struct c2s_dataset *data = c2s_session_data(ctx->session);
+    const struct c2s_dataset *data;
     const struct c2s_version *v = c2s_session_current(ctx->session);
-    const char *problem = c2s_session_data_problem(ctx->session);
-    if (data)
-        return cmd_show(ctx, view_data(data, v && common_is_unscaled(data, v->model)), err);
-    if (problem)
-        return c2s_fail(err, C2S_STATE,
-                        "the data used before cannot be opened: %.240s; choose "
-                        "again: data use PATH",
-                        problem);
-    return c2s_fail(err, C2S_STATE, "no data is in use; choose some: data use PATH");
+    return c2s_session_require_data(ctx->session, &data, err) &&
+           cmd_show(ctx, view_data(data, v && common_is_unscaled(data, v->model)), err);
 }
 
 const struct cmd_entry entry_data = {

@@ -109,11 +109,10 @@ void tui_follow(struct tui *t)
     const char *layer = pane_key(&t->panes[TUI_LAYERS]);
     char line[400];
     t->needs_follow = false;
-    if (!layer)
+    if (!tui_inspect_line(t, line, sizeof line))
         return;
     t->shows_keys = false;
     pane_clear(detail);
-    snprintf(line, sizeof line, "inspect '%s'", layer);
     fill(t, TUI_DETAIL, line);
     if (tui_has_weights(t) && tui_hist_line(t, "", line, sizeof line))
         fill(t, TUI_DETAIL, line);

@@ -34,14 +34,33 @@ static int histogram_bins(const struct tui *t)
     return bins < 16 ? 16 : bins > 120 ? 120 : bins;
 }
 
-bool tui_hist_line(const struct tui *t, const char *option, char *out, size_t size)
+/* "conv2d", or with quotes when the lexer needs them; NULL when no layer is selected. */
+static const char *layer_word(const struct tui *t, char *out, size_t size)
 {
     const char *layer = pane_key(&t->panes[TUI_LAYERS]);
     const char *quote = layer && layer[strcspn(layer, " \t#\"$\\")] ? "'" : "";
-    if (layer)
-        snprintf(out, size, "hist %s%s%s%s --bins %d", quote, layer, quote, option,
-                 histogram_bins(t));
-    return layer != NULL;
+    if (!layer)
+        return NULL;
+    snprintf(out, size, "%s%s%s", quote, layer, quote);
+    return out;
+}
+
+bool tui_inspect_line(const struct tui *t, char *out, size_t size)
+{
+    char layer[300];
+    if (!layer_word(t, layer, sizeof layer))
+        return false;
+    snprintf(out, size, "inspect %s", layer);
+    return true;
+}
+
+bool tui_hist_line(const struct tui *t, const char *option, char *out, size_t size)
+{
+    char layer[300];
+    if (!layer_word(t, layer, sizeof layer))
+        return false;
+    snprintf(out, size, "hist %s%s --bins %d", layer, option, histogram_bins(t));
+    return true;
 }
 
 bool tui_has_weights(const struct tui *t)

@@ -72,8 +72,9 @@ bool tui_job_run(struct tui *t, const char *line, struct pane *out, struct c2s_e
 
 /* tui_keys.c */
 void tui_key(struct tui *t, int key);
-/* "hist conv2d --bins 30": draws the selected layer; option is "" or " --activations". False when
- * no layer is selected. */
+/* "inspect conv2d"; and "hist conv2d --bins 30", which draws the selected layer; option is "" or
+ * " --activations". False when no layer is selected. */
+bool tui_inspect_line(const struct tui *t, char *out, size_t size);
 bool tui_hist_line(const struct tui *t, const char *option, char *out, size_t size);
 /* True when the selected layer has parameters. */
 bool tui_has_weights(const struct tui *t);

@@ -23,6 +23,9 @@ const struct c2s_version *c2s_session_current(const struct c2s_session *s);
  * problem known; a missing file is known from the start). */
 const struct c2s_dataset *c2s_session_data(const struct c2s_session *s);
 const char *c2s_session_data_problem(const struct c2s_session *s);
+/* The data in use, opened; borrowed. Fails: STATE when there is none or it cannot be opened. */
+bool c2s_session_require_data(struct c2s_session *s, const struct c2s_dataset **out,
+                              struct c2s_error *err) C2S_MUST_CHECK;
 /* What is remembered of it, without opening it: cheap. NULL = none. */
 const struct c2s_dataset_record *c2s_session_data_record(const struct c2s_session *s);
 struct c2s_journal *c2s_session_journal(const struct c2s_session *s);
