@@ -186,7 +186,7 @@ static bool load_model(struct program *p, bool is_interactive, struct c2s_error 
         return true;
     if (is_interactive)
         return cmd_run_words(&p->ctx, 2, words, err);
-    return c2s_session_load(p->ctx.session, p->options.model, NULL, NULL, err);
+    return c2s_session_load(p->ctx.session, p->options.model, NULL, NULL, NULL, err);
 }
 
 /* Runs -x and -c in their order, then the one-shot command, or standard input when there is nothing

@@ -16,7 +16,9 @@ void c2s_report(struct c2s_check_run *run, int layer, const char *fmt, ...)
     }
     out->rows = grown;
     struct c2s_finding *row = &grown[out->n_rows++];
-    *row = (struct c2s_finding){.rule = run->rule, .layer = layer};
+    *row = (struct c2s_finding){.rule = run->rule, .layer = layer, .block = -1};
+    if (layer >= 0 && run->chain.block_of[layer] >= 0)
+        row->block = run->chain.block_of[layer] + (run->options->input_is_integers ? 1 : 0);
     va_list args;
     va_start(args, fmt);
     vsnprintf(row->text, sizeof row->text, fmt, args);

@@ -41,6 +41,11 @@ const char *c2s_severity_name(enum c2s_severity s)
     return (unsigned)s < 3 ? names[s] : "unknown";
 }
 
+const char *c2s_profile_name(enum c2s_profile p)
+{
+    return p == C2S_PROFILE_PREPRODUCTION ? "preproduction" : "production";
+}
+
 const char *c2s_level_name(enum c2s_level l)
 {
     static const char *const names[] = {"keras", "akida", "akd1000"};

@@ -48,7 +48,7 @@ static bool copy_into(struct c2s_model *copy, const struct c2s_model *m, struct 
         if (!c2s_model_add_output(copy, m->outputs[i], err))
             return false;
     for (int i = 0; i < m->n_notes; i++)
-        if (!c2s_model_add_note(copy, err, "%s", m->notes[i]))
+        if (!c2s_model_add_note(copy, m->notes[i].kind, err, "%s", m->notes[i].text))
             return false;
     copy->is_sequential = m->is_sequential;
     copy->dialect = m->dialect;
@@ -74,7 +74,7 @@ void c2s_model_destroy(struct c2s_model *m)
     for (int i = 0; i < m->n_layers; i++)
         c2s_layer_destroy(m->layers[i]);
     for (int i = 0; i < m->n_notes; i++)
-        c2s_free(m->notes[i]);
+        c2s_free(m->notes[i].text);
     c2s_free(m->layers);
     c2s_free(m->inputs);
     c2s_free(m->outputs);
@@ -124,22 +124,29 @@ bool c2s_model_add_output(struct c2s_model *m, int index, struct c2s_error *err)
     return append_int(&m->outputs, &m->n_outputs, index, err);
 }
 
-bool c2s_model_add_note(struct c2s_model *m, struct c2s_error *err, const char *fmt, ...)
+bool c2s_model_add_note(struct c2s_model *m, enum c2s_note_kind kind, struct c2s_error *err,
+                        const char *fmt, ...)
 {
     char text[512];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    char **grown = c2s_realloc(m->notes, sizeof *grown * (size_t)(m->n_notes + 1));
+    struct c2s_model_note *grown = c2s_realloc(m->notes, sizeof *grown * (size_t)(m->n_notes + 1));
     if (!grown)
         return c2s_fail_nomem(err);
     m->notes = grown;
-    m->notes[m->n_notes] = c2s_strdup(text);
-    if (!m->notes[m->n_notes])
+    grown[m->n_notes] = (struct c2s_model_note){kind, c2s_strdup(text)};
+    if (!grown[m->n_notes].text)
         return c2s_fail_nomem(err);
     m->n_notes++;
     return true;
+}
+
+const char *c2s_note_kind_name(enum c2s_note_kind kind)
+{
+    static const char *const names[] = {"read", "skipped", "assumed", "renamed"};
+    return (unsigned)kind < 4 ? names[kind] : "unknown";
 }
 
 int c2s_model_find(const struct c2s_model *m, const char *name)

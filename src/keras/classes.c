@@ -46,6 +46,7 @@ bool keras_make_unknown(struct c2s_model *m, struct c2s_layer *l, const char *wh
     memset(&l->attr, 0, sizeof l->attr);
     l->quantizer = l->quantizer_dw = (struct c2s_quantizer_spec){0};
     l->rank = -1;
-    return c2s_model_add_note(m, err, "layer '%s' (%s) is shown but cannot be computed: %s",
-                              l->name, l->class_name, why);
+    return c2s_model_add_note(m, C2S_NOTE_SKIPPED, err,
+                              "layer '%s' (%s) is shown but cannot be computed: %s", l->name,
+                              l->class_name, why);
 }

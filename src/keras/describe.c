@@ -136,11 +136,21 @@ static struct c2s_json *layers(const struct c2s_model *m)
     return array;
 }
 
+static struct c2s_json *note(const struct c2s_model_note *n)
+{
+    struct c2s_json *object = c2s_json_new_object();
+    if (object && c2s_json_set(object, "kind", c2s_json_new_text(keras_note_kind_names[n->kind])) &&
+        c2s_json_set(object, "text", c2s_json_new_text(n->text)))
+        return object;
+    c2s_json_free(object);
+    return NULL;
+}
+
 static struct c2s_json *notes(const struct c2s_model *m)
 {
     struct c2s_json *array = c2s_json_new_array();
     for (int i = 0; i < m->n_notes; i++)
-        if (!c2s_json_append(array, c2s_json_new_text(m->notes[i]))) {
+        if (!c2s_json_append(array, note(&m->notes[i]))) {
             c2s_json_free(array);
             return NULL;
         }

@@ -5,6 +5,7 @@ static const char *const paddings[] = {"valid", "same", NULL};
 static const char *const functions[] = {"linear",  "relu", "relu6", "softmax",
                                         "sigmoid", "tanh", "other", NULL};
 static const char *const relu_kinds[] = {"discrete", "ranged", "trained", NULL};
+const char *const keras_note_kind_names[] = {"read", "skipped", "assumed", "renamed", NULL};
 const char *const keras_dialect_names[] = {"keras", "cnn2snn-1.8", "cnn2snn-2.2", NULL};
 
 #define AT(member) offsetof(struct c2s_layer, attr.member)

@@ -24,5 +24,6 @@ struct field {
 
 extern const struct field keras_fields[]; /* ends with key NULL */
 extern const char *const keras_dialect_names[];
+extern const char *const keras_note_kind_names[]; /* both end with NULL */
 
 #endif

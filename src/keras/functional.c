@@ -226,7 +226,7 @@ static bool note_unreached(const struct functional *g, struct keras_build *b, st
         bool is_reached = false;
         for (int k = 0; k < g->items[i].n_calls; k++)
             is_reached = is_reached || g->items[i].calls[k].items;
-        if (!is_reached && !c2s_model_add_note(b->model, err,
+        if (!is_reached && !c2s_model_add_note(b->model, C2S_NOTE_SKIPPED, err,
                                                "layer '%s' is not connected to the model's input "
                                                "and was left out",
                                                g->items[i].name))

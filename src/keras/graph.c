@@ -164,7 +164,8 @@ static bool add_plain(struct keras_build *b, const struct keras_place *at,
     if (!add_layer(b, l, origin, &index, err))
         return false;
     if (b->origins[index].first_use != index &&
-        !c2s_model_add_note(b->model, err, "layer '%s' is used more than once; this use is '%s'",
+        !c2s_model_add_note(b->model, C2S_NOTE_RENAMED, err,
+                            "layer '%s' is used more than once; this use is '%s'",
                             b->model->layers[b->origins[index].first_use]->name, name))
         return false;
     return keras_append(out, index, err);

@@ -122,7 +122,8 @@ static bool note_origin(struct c2s_model *m, struct c2s_error *err)
 {
     static const char *const dialects[] = {"float", "quantized by cnn2snn 1.8",
                                            "quantized by cnn2snn 2.2"};
-    return c2s_model_add_note(m, err, "%s model '%s' of Keras %s, %s; %d of %d tensors read",
+    return c2s_model_add_note(m, C2S_NOTE_READ, err,
+                              "%s model '%s' of Keras %s, %s; %d of %d tensors read",
                               m->is_sequential ? "Sequential" : "Functional", m->name,
                               *m->keras_version ? m->keras_version : "(release unknown)",
                               dialects[m->dialect], m->n_tensors_read, m->n_tensors_expected);
@@ -149,10 +150,12 @@ static bool read_model(struct h5_file *f, const struct c2s_json *config, struct 
     return ok;
 }
 
-bool c2s_keras_read(const char *path, struct c2s_model **out, struct c2s_error *err)
+bool c2s_keras_read(const char *path, const struct c2s_keras_read_options *options,
+                    struct c2s_model **out, struct c2s_error *err)
 {
     struct h5_file *f;
     struct c2s_json *config = NULL;
+    (void)options;
     if (!h5_open(path, &f, err))
         return false;
     bool ok = read_config(f, &config, err) && read_model(f, config, out, err);

@@ -195,6 +195,18 @@ static bool add_indices(struct c2s_model *m, const struct c2s_json *list, const 
     return true;
 }
 
+/* Workspaces of release 0.1.0 have the text alone. */
+static bool add_note(struct c2s_model *m, const struct c2s_json *v, struct c2s_error *err)
+{
+    unsigned kind = C2S_NOTE_READ;
+    if (c2s_json_kind(v) == C2S_JSON_OBJECT &&
+        !read_name(c2s_json_get(v, "kind"), keras_note_kind_names, &kind))
+        return fail_field(err, "notes");
+    const struct c2s_json *text = c2s_json_get(v, "text");
+    return c2s_model_add_note(m, (enum c2s_note_kind)kind, err, "%s",
+                              c2s_json_text(text ? text : v, ""));
+}
+
 static bool fill_model(struct c2s_model *m, const struct c2s_json *v, const struct source *from)
 {
     struct c2s_error *err = from->err;
@@ -211,7 +223,7 @@ static bool fill_model(struct c2s_model *m, const struct c2s_json *v, const stru
         !read_int(c2s_json_get(v, "n_tensors_expected"), &m->n_tensors_expected))
         return fail_field(err, "n_tensors_read");
     for (size_t i = 0; i < c2s_json_size(notes); i++)
-        if (!c2s_model_add_note(m, err, "%s", c2s_json_text(c2s_json_at(notes, i), "")))
+        if (!add_note(m, c2s_json_at(notes, i), err))
             return false;
     for (size_t i = 0; i < c2s_json_size(layers); i++)
         if (!add_layer(m, c2s_json_at(layers, i), from))

@@ -253,7 +253,7 @@ static bool read_group(struct group *g, struct keras_build *b, struct h5_file *f
         c2s_layer_set_param(l, w->role, t);
         b->model->n_tensors_read++;
         if ((!w->found->shape.is_float || w->found->shape.bytes_per_element != 4) &&
-            !c2s_model_add_note(b->model, err,
+            !c2s_model_add_note(b->model, C2S_NOTE_SKIPPED, err,
                                 "layer '%s': its %s is stored as %s%d, read as "
                                 "float32",
                                 l->name, c2s_role_name(w->role),
@@ -296,7 +296,7 @@ static bool note_unused(const struct group *g, struct keras_build *b, const char
     for (int i = 0; i < g->n_stored; i++)
         n += !g->stored[i].is_used;
     return n == 0 ||
-           c2s_model_add_note(b->model, err,
+           c2s_model_add_note(b->model, C2S_NOTE_SKIPPED, err,
                               "layer '%s': %d of its tensors in the file were not read", name, n);
 }
 

@@ -35,7 +35,8 @@ void text_add_number(struct text *t, double value);     /* shortest that reads b
 bool text_take(struct text *t, char **out, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* step.c: commands in their canonical form; *out new (c2s_free). */
-bool step_load(const char *path, char **out, struct c2s_error *err) C2S_MUST_CHECK;
+bool step_load(const char *path, const struct c2s_keras_read_options *options, char **out,
+               struct c2s_error *err) C2S_MUST_CHECK;
 bool step_quantize(const struct c2s_quantize_plan *plan, char **out,
                    struct c2s_error *err) C2S_MUST_CHECK;
 bool step_use_data(const struct c2s_dataset_record *d, char **out,

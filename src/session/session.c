@@ -185,12 +185,13 @@ static char *stem(const char *path)
     return name;
 }
 
-static bool load_step(struct c2s_session *s, const char *path, struct c2s_version_info *info,
+static bool load_step(struct c2s_session *s, const char *path,
+                      const struct c2s_keras_read_options *options, struct c2s_version_info *info,
                       bool *is_new, struct c2s_error *err)
 {
     struct c2s_model *model;
     char note[160];
-    if (!c2s_keras_read(path, &model, err))
+    if (!c2s_keras_read(path, options, &model, err))
         return false;
     snprintf(note, sizeof note, "%d of %d tensors read, written by Keras %s", model->n_tensors_read,
              model->n_tensors_expected, model->keras_version[0] ? model->keras_version : "?");
@@ -201,14 +202,15 @@ static bool load_step(struct c2s_session *s, const char *path, struct c2s_versio
     return false;
 }
 
-bool c2s_session_load(struct c2s_session *s, const char *path, int64_t *id, bool *is_new,
+bool c2s_session_load(struct c2s_session *s, const char *path,
+                      const struct c2s_keras_read_options *options, int64_t *id, bool *is_new,
                       struct c2s_error *err)
 {
     char *step = NULL, *name = stem(path), *source = realpath(path, NULL);
-    bool ok = (name || c2s_fail_nomem(err)) && step_load(path, &step, err);
+    bool ok = (name || c2s_fail_nomem(err)) && step_load(path, options, &step, err);
     if (ok) {
         struct c2s_version_info info = {.step = step, .name = name, .source = source};
-        ok = load_step(s, path, &info, is_new, err);
+        ok = load_step(s, path, options, &info, is_new, err);
     }
     c2s_free(step);
     c2s_free(name);

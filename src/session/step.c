@@ -5,11 +5,18 @@
 #include <string.h>
 #include <unistd.h>
 
-bool step_load(const char *path, char **out, struct c2s_error *err)
+bool step_load(const char *path, const struct c2s_keras_read_options *options, char **out,
+               struct c2s_error *err)
 {
     struct text t = {0};
     text_add(&t, "load ");
     text_add_quoted(&t, path);
+    if (options && options->config) {
+        text_add(&t, " --config ");
+        text_add_quoted(&t, options->config);
+    }
+    for (int i = 0; options && i < options->input_rank; i++)
+        text_add(&t, i == 0 ? " --input-shape %lld" : ",%lld", (long long)options->input_dims[i]);
     return text_take(&t, out, err);
 }
 

@@ -25,7 +25,8 @@ static bool run(struct job *j, char **arguments, struct c2s_error *err)
 {
     struct c2s_convert_options options = {0};
     double is_image = 0;
-    if (!c2s_keras_read(arguments[0], &j->model, err) || !h5_open(arguments[1], &j->file, err) ||
+    if (!c2s_keras_read(arguments[0], NULL, &j->model, err) ||
+        !h5_open(arguments[1], &j->file, err) ||
         !read_real(j->file, "scale", &options.input_scale, err) ||
         !read_real(j->file, "shift", &options.input_shift, err) ||
         !read_real(j->file, "image", &is_image, err) ||

@@ -37,7 +37,7 @@ static bool run(char **argv, struct c2s_error *err)
     struct c2s_engine *e = NULL;
     struct c2s_dataset *d = NULL;
     double started = now();
-    bool ok = c2s_keras_read(argv[1], &m, err);
+    bool ok = c2s_keras_read(argv[1], NULL, &m, err);
     printf("load_ms=%.1f\n", (now() - started) * 1e3);
     started = now();
     ok = ok && c2s_engine_create(argv[2], m, &options, &e, err);

@@ -40,9 +40,9 @@ static void every_allocation_may_fail(void **state)
     struct c2s_error err = {0};
     struct job j = {0};
     struct h5_file *f = NULL;
-    assert_ok(
-        c2s_keras_read(data_path("expected/ds_cnn.expected_v22_iq8_wq4_aq4.h5"), &j.model, &err),
-        &err);
+    assert_ok(c2s_keras_read(data_path("expected/ds_cnn.expected_v22_iq8_wq4_aq4.h5"), NULL,
+                             &j.model, &err),
+              &err);
     assert_ok(h5_open(data_path("expected/ds_cnn.expected.h5"), &f, &err), &err);
     assert_ok(h5_read_rows(f, "/inputs", C2S_U8, 0, 2, &j.x, &err), &err);
     h5_close(f);

@@ -28,7 +28,7 @@ static void reading(void **state)
             struct c2s_error err = {0};
             struct c2s_model *m = NULL;
             c2s_alloc_fail_after(n);
-            ok = c2s_keras_read(path, &m, &err);
+            ok = c2s_keras_read(path, NULL, &m, &err);
             c2s_alloc_fail_after(0);
             if (!ok)
                 assert_nomem(&err, files[i], n);
@@ -45,7 +45,7 @@ static void writing(void **state)
     struct c2s_model *m;
     struct c2s_keras_write_options options = {C2S_DIALECT_CNN2SNN_18, true};
     char *folder = make_temp_dir(), path[600];
-    assert_ok(c2s_keras_read(data_path("expected/mlp.expected_v22_iq4_wq4_aq4.h5"), &m, &err),
+    assert_ok(c2s_keras_read(data_path("expected/mlp.expected_v22_iq4_wq4_aq4.h5"), NULL, &m, &err),
               &err);
     snprintf(path, sizeof path, "%s/out.h5", folder);
     bool ok = false;

@@ -26,7 +26,7 @@ static int64_t current_id(const struct bench *b)
 
 static bool load(struct bench *b, struct c2s_error *err)
 {
-    return c2s_session_load(b->session, data_path("gallery/ok_pool_bn.h5"), NULL, NULL, err);
+    return c2s_session_load(b->session, data_path("gallery/ok_pool_bn.h5"), NULL, NULL, NULL, err);
 }
 
 static char images[300], labels[300];

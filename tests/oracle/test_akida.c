@@ -279,7 +279,7 @@ static void convert_toolkit_file(struct variant *v)
     struct c2s_model *m = NULL;
     v->origin = "the toolkit's own file";
     const char *path = data_path("expected/%s.expected_%s_%s.h5", v->model, v->release, v->tag);
-    assert_ok(c2s_keras_read(path, &m, &err), &err);
+    assert_ok(c2s_keras_read(path, NULL, &m, &err), &err);
     convert_and_compare(v, m);
     c2s_model_destroy(m);
 }
@@ -289,7 +289,7 @@ static void convert_quantized_here(struct variant *v)
     struct c2s_error err = {0};
     struct c2s_model *m = NULL;
     v->origin = "quantized by us";
-    assert_ok(c2s_keras_read(data_path("%s.h5", v->model), &m, &err), &err);
+    assert_ok(c2s_keras_read(data_path("%s.h5", v->model), NULL, &m, &err), &err);
     struct c2s_model *q = quantize(m, v);
     convert_and_compare(v, q);
     c2s_model_destroy(q);
@@ -337,7 +337,7 @@ static void run_engine(struct variant *v)
     struct c2s_tensor *predict = read_tensor(v, C2S_F32, "", "predict");
     struct watched w = {.n = 0};
     const char *path = data_path("expected/%s.expected_%s_%s.h5", v->model, v->release, v->tag);
-    assert_ok(c2s_keras_read(path, &m, &err), &err);
+    assert_ok(c2s_keras_read(path, NULL, &m, &err), &err);
     struct c2s_engine_options options = {
         .input_scale = v->scale, .input_shift = v->shift, .input_is_integers = !v->is_image};
     assert_ok(c2s_engine_create("akida", m, &options, &e, &err), &err);

@@ -34,7 +34,7 @@ static bool we_convert(const char *path, const char *release, struct c2s_error *
                                      .weight_quantization = 4,
                                      .activ_quantization = 4,
                                      .input_weight_quantization = 8};
-    assert_ok(c2s_keras_read(path, &m, err), err);
+    assert_ok(c2s_keras_read(path, NULL, &m, err), err);
     bool ok = c2s_quantize(m, &plan, NULL, &q, &report, err);
     if (ok) {
         int first = c2s_model_first_neural(q);

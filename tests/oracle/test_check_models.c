@@ -56,7 +56,7 @@ static struct c2s_model *load(const char *name, const char *tag)
     struct c2s_error err = {0};
     const char *path =
         tag[0] ? data_path("expected/%s.%s.h5", name, tag) : data_path("%s.h5", name);
-    assert_ok(c2s_keras_read(path, &m, &err), &err);
+    assert_ok(c2s_keras_read(path, NULL, &m, &err), &err);
     return m;
 }
 

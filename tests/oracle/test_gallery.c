@@ -126,7 +126,7 @@ static void each_file(void (*act)(const char *file, struct c2s_model *m))
             continue;
         struct c2s_model *m;
         struct c2s_error err = {0};
-        assert_ok(c2s_keras_read(data_path("gallery/%s", file), &m, &err), &err);
+        assert_ok(c2s_keras_read(data_path("gallery/%s", file), NULL, &m, &err), &err);
         *end = '\0';
         act(file, m);
         c2s_model_destroy(m);

@@ -107,7 +107,7 @@ static struct c2s_model *read_model(const char *path)
 {
     struct c2s_error err = {0};
     struct c2s_model *m = NULL;
-    assert_ok(c2s_keras_read(path, &m, &err), &err);
+    assert_ok(c2s_keras_read(path, NULL, &m, &err), &err);
     return m;
 }
 

@@ -69,7 +69,7 @@ static void random_command(struct c2s_rng *rng, struct bench *b)
     int id = 1 + below(rng, 8);
     switch (below(rng, 8)) {
     case 0:
-        (void)!c2s_session_load(b->ctx.session, files[below(rng, 5)], NULL, NULL, &err);
+        (void)!c2s_session_load(b->ctx.session, files[below(rng, 5)], NULL, NULL, NULL, &err);
         return;
     case 1:
         snprintf(line, sizeof line, "checkout v%d", id);

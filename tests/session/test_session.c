@@ -63,7 +63,7 @@ static int64_t load(struct c2s_session *s, const char *path)
 {
     struct c2s_error err = {0};
     int64_t id = 0;
-    assert_ok(c2s_session_load(s, path, &id, NULL, &err), &err);
+    assert_ok(c2s_session_load(s, path, NULL, &id, NULL, &err), &err);
     return id;
 }
 
@@ -188,7 +188,7 @@ static void steps_are_not_repeated(void **state)
     assert_ok(c2s_session_quantize(s, &plan, &id, &is_new, NULL, &err), &err);
     assert_int_equal(id, 2);
     assert_false(is_new);
-    assert_ok(c2s_session_load(s, data_path("fm_sep.h5"), &id, &is_new, &err), &err);
+    assert_ok(c2s_session_load(s, data_path("fm_sep.h5"), NULL, &id, &is_new, &err), &err);
     assert_int_equal(id, 1);
     assert_false(is_new);
     /* A new session begins where this one stands. */
@@ -214,7 +214,7 @@ static void a_failed_step_changes_nothing(void **state)
     assert_false(c2s_session_quantize(s, &plan, NULL, NULL, NULL, &err));
     assert_int_equal(err.code, C2S_NOT_FOUND);
     err = (struct c2s_error){0};
-    assert_false(c2s_session_load(s, "no/such/file.h5", NULL, NULL, &err));
+    assert_false(c2s_session_load(s, "no/such/file.h5", NULL, NULL, NULL, &err));
     assert_int_equal(err.code, C2S_IO);
     err = (struct c2s_error){0};
     assert_false(c2s_session_undo(s, &err));

@@ -33,7 +33,7 @@ static int start(void **state)
     struct c2s_dataset_options options = {.scale = SCALE};
     b.journal = memory_journal_create();
     assert_ok(c2s_session_create(b.journal, NULL, &b.session, &err), &err);
-    assert_ok(c2s_session_load(b.session, data_path("fm_sep.h5"), NULL, NULL, &err), &err);
+    assert_ok(c2s_session_load(b.session, data_path("fm_sep.h5"), NULL, NULL, NULL, &err), &err);
     assert_ok(c2s_session_use_data(b.session, data_path("fashion-mnist-1k"), &options, &err), &err);
     quantize(b.session, 0, 4);
     quantize(b.session, 4, 0);

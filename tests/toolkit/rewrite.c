@@ -15,7 +15,7 @@ static void rewrite(const char *data, const char *out, const char *name)
     struct c2s_error err = {0};
     struct c2s_model *m;
     snprintf(from, sizeof from, "%s/%s", data, name);
-    if (!c2s_keras_read(from, &m, &err))
+    if (!c2s_keras_read(from, NULL, &m, &err))
         return; /* not a model: weights alone, reference numbers */
     snprintf(flat, sizeof flat, "%.200s", name);
     for (char *p = flat; *p; p++)

@@ -24,7 +24,7 @@ static struct c2s_engine *open_model(const char *name, const char *engine, int m
     struct c2s_error err = {0};
     struct c2s_engine *e;
     struct c2s_engine_options options = {.max_batch = max_batch};
-    assert_ok(c2s_keras_read(data_path("%s.h5", name), m, &err), &err);
+    assert_ok(c2s_keras_read(data_path("%s.h5", name), NULL, m, &err), &err);
     assert_ok(c2s_engine_create(engine, *m, &options, &e, &err), &err);
     return e;
 }
@@ -130,7 +130,7 @@ static void says_what_does_not_fit(void **state)
     (void)state;
     struct c2s_error err = {0};
     struct c2s_model *m;
-    assert_ok(c2s_keras_read(data_path("valid_net.h5"), &m, &err), &err);
+    assert_ok(c2s_keras_read(data_path("valid_net.h5"), NULL, &m, &err), &err);
     refused(m, C2S_SHAPE, "40,36,3", "28,28,1");
 
     m = net_create(); /* three classes, labels up to 9 */

@@ -29,7 +29,7 @@ static bool try_load(const char *path, const unsigned char *data, size_t n)
     struct c2s_error err = {0};
     struct c2s_model *m;
     write_file(path, data, n);
-    if (c2s_keras_read(path, &m, &err)) {
+    if (c2s_keras_read(path, NULL, &m, &err)) {
         c2s_model_destroy(m);
         return true;
     }

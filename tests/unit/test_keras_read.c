@@ -114,7 +114,7 @@ static void every_file_loads(void **state)
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         struct c2s_error err = {0};
         struct c2s_model *m;
-        assert_ok(c2s_keras_read(data_path("%s", files[i].path), &m, &err), &err);
+        assert_ok(c2s_keras_read(data_path("%s", files[i].path), NULL, &m, &err), &err);
         assert_int_equal(m->n_layers, files[i].n_layers);
         assert_int_equal(m->n_tensors_read, files[i].n_tensors);
         assert_int_equal(m->n_tensors_expected, files[i].n_tensors);

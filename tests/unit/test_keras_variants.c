@@ -55,7 +55,7 @@ static struct c2s_model *read_made(const char *config, const struct weight *weig
 {
     struct c2s_error err = {0};
     struct c2s_model *m;
-    assert_ok(c2s_keras_read(make_file(config, weights, n), &m, &err), &err);
+    assert_ok(c2s_keras_read(make_file(config, weights, n), NULL, &m, &err), &err);
     return m;
 }
 
@@ -64,7 +64,7 @@ static void refuse_made(const char *config, const struct weight *weights, int n,
 {
     struct c2s_error err = {0};
     struct c2s_model *m;
-    assert_false(c2s_keras_read(make_file(config, weights, n), &m, &err));
+    assert_false(c2s_keras_read(make_file(config, weights, n), NULL, &m, &err));
     assert_int_equal(err.code, code);
     if (!strstr(err.text, word))
         fail_msg("'%s' does not say '%s'", err.text, word);
@@ -73,7 +73,7 @@ static void refuse_made(const char *config, const struct weight *weights, int n,
 static bool has_note(const struct c2s_model *m, const char *word)
 {
     for (int i = 0; i < m->n_notes; i++)
-        if (strstr(m->notes[i], word))
+        if (strstr(m->notes[i].text, word))
             return true;
     return false;
 }
@@ -177,7 +177,7 @@ static void keep_unknown(const char *layer, const char *why)
     assert_non_null(m->layers[1]->config);
     assert_int_equal(m->layers[2]->rank, -1);
     if (!has_note(m, why))
-        fail_msg("no note says '%s': %s", why, m->notes[0]);
+        fail_msg("no note says '%s': %s", why, m->notes[0].text);
     c2s_model_destroy(m);
 }
 

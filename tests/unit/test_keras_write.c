@@ -14,7 +14,7 @@ static struct c2s_model *load(const char *path)
 {
     struct c2s_error err = {0};
     struct c2s_model *m;
-    assert_ok(c2s_keras_read(path, &m, &err), &err);
+    assert_ok(c2s_keras_read(path, NULL, &m, &err), &err);
     return m;
 }
 
@@ -98,7 +98,7 @@ static void round_trip_folder(const char *from, int *n_written, int *n_refused)
         struct c2s_model *m;
         const char *tail = strrchr(entry->d_name, '.');
         if (!tail || strcmp(tail, ".h5") != 0 ||
-            !c2s_keras_read(data_path("%s/%s", from, entry->d_name), &m, &err))
+            !c2s_keras_read(data_path("%s/%s", from, entry->d_name), NULL, &m, &err))
             continue;
         if (has_nan(m)) {
             assert_false(save(m, m->dialect, &err));

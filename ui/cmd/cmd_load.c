@@ -10,7 +10,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     int64_t id;
     bool is_new;
     struct c2s_findings findings;
-    if (!c2s_session_load(ctx->session, cmd_text(a, "FILE"), &id, &is_new, err))
+    if (!c2s_session_load(ctx->session, cmd_text(a, "FILE"), NULL, &id, &is_new, err))
         return false;
     const struct c2s_version *v = c2s_session_current(ctx->session);
     if (!common_check(ctx, v, C2S_LEVEL_AKD1000, &findings, err))

@@ -66,7 +66,7 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
         sheet_before(s, SHEET_WARNING, "%s of a kind not known here: 'layers' marks them",
                      view_count(count_unknown(m), "layer", line, sizeof line));
     for (int i = 0; is_new && i < m->n_notes && i < SHOWN_NOTES; i++)
-        sheet_before(s, SHEET_DIM, "file: %s", m->notes[i]);
+        sheet_before(s, SHEET_DIM, "file: %s", m->notes[i].text);
     if (is_new && m->n_notes > SHOWN_NOTES)
         sheet_before(s, SHEET_DIM, "file: %s more, 'show' lists them",
                      view_count(m->n_notes - SHOWN_NOTES, "remark", line, sizeof line));
@@ -85,7 +85,7 @@ struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c
     sheet_fact_integer(s, "warnings", f->n_warnings);
     sheet_fact_item(s, "notes", NULL);
     for (int i = 0; i < m->n_notes; i++)
-        sheet_fact_item(s, "notes", m->notes[i]);
+        sheet_fact_item(s, "notes", m->notes[i].text);
     return s;
 }
 
@@ -228,7 +228,7 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
         sheet_before(s, SHEET_PLAIN, "note:   %s", v->info.note);
     sheet_before(s, SHEET_DIM, "hash:   %.16s  made by %s", v->info.model_hash, v->info.tool);
     for (int i = 0; i < m->n_notes; i++)
-        sheet_before(s, SHEET_PLAIN, "file:   %s", m->notes[i]);
+        sheet_before(s, SHEET_PLAIN, "file:   %s", m->notes[i].text);
     sheet_next(s, "Next: layers %s, check %s, diff %s OTHER", name, name, name);
     add_model_facts(s, v);
     sheet_fact_text(s, "parent", v->info.parent ? parent : NULL);
@@ -240,7 +240,7 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
     sheet_fact_integer(s, "created", v->info.created);
     sheet_fact_item(s, "notes", NULL);
     for (int i = 0; i < m->n_notes; i++)
-        sheet_fact_item(s, "notes", m->notes[i]);
+        sheet_fact_item(s, "notes", m->notes[i].text);
     sheet_rows_key(s, "layers");
     add_shared_columns(s);
     for (int i = 0; i < m->n_layers; i++)

@@ -25,6 +25,7 @@ struct c2s_rule_info { /* one row of the rule table */
 struct c2s_finding {
     const struct c2s_rule_info *rule; /* borrowed, static */
     int layer;                        /* index, or -1 for the whole model */
+    int block;      /* Akida layer it belongs to, as in c2s_check_map; -1 = none */
     char text[400]; /* what was measured and what is allowed, for this layer; no full stop */
 };
 
@@ -35,12 +36,41 @@ struct c2s_findings {
     int n_errors_at[3]; /* of rules of exactly that level */
 };
 
+enum c2s_profile { /* which silicon and which edition of its hardware page */
+                   C2S_PROFILE_PRODUCTION,   /* AKD1000 as sold: NSoC_v2 */
+                   C2S_PROFILE_PREPRODUCTION /* the first samples: NSoC_v1 */
+};
+
+/* What was seen of the user's data and of the model on it (session.h makes it); for the rules about
+ * data. Arrays are borrowed. */
+struct c2s_data_facts {
+    int64_t n_samples;           /* looked at; 0 = no data */
+    double raw_min, raw_max;     /* as in the file, before scaling */
+    double keras_min, keras_max; /* as the model gets them */
+    bool raw_is_integer;         /* every value as in the file is whole */
+    int64_t n_not_finite;        /* values that are NaN or infinite */
+    bool has_labels;
+    int64_t label_min, label_max, n_labels_outside, n_classes_seen; /* of all samples */
+    /* Per layer of the model: output channels seen, of all samples; NULL = the model was not run
+     * (why is then told by no rule). */
+    const struct c2s_layer_facts {
+        int64_t n_channels;        /* last axis; 0 = not looked at */
+        int64_t n_silent;          /* channels that gave nothing but 0 */
+        int64_t n_constant;        /* channels that gave one value other than 0 only */
+        int levels_used, n_levels; /* of a quantized activation, over all channels; n_levels 0 =
+                                      none */
+        double min, max;
+    } * layers; /* [model->n_layers] */
+};
+
 struct c2s_check_options {
     enum c2s_level level;
     bool input_is_integers;
     /* akida_x = scale * keras_x + shift, as in akida.h: decides thresholds and steps of the first
      * layer. Scale 0 = not known: 255 for images, 1 for integers, shift 0. */
     double input_scale, input_shift;
+    enum c2s_profile profile;
+    const struct c2s_data_facts *data; /* NULL = rules about data are left out */
 };
 
 /* Runs the rules of the level and those before on m, which stays as it is. A float model is judged
@@ -64,5 +94,6 @@ void c2s_check_map(const struct c2s_model *m, bool input_is_integers, int *akida
                    const char **role);
 const char *c2s_severity_name(enum c2s_severity s); /* "error" */
 const char *c2s_level_name(enum c2s_level l);       /* "akd1000" */
+const char *c2s_profile_name(enum c2s_profile p);   /* "production" */
 
 #endif

@@ -5,14 +5,24 @@
 
 #include <c2s/model.h>
 
-/* Reads a full model (.h5 of TF 2.4, TF 2.10, Keras 3, cnn2snn 1.8 or 2.2). *out is new, shapes
- * inferred; the load report is in its notes. Layers that are not known are kept as UNKNOWN and
- * never fail the load; so are known ones that cannot be computed as the file means them
- * (channels_first, ...), and a note says why. A layer used twice appears twice, as "x" and "x@2",
- * with shared tensors. n_tensors_expected counts the tensors in the file. Fails: IO (missing,
- * unreadable), FORMAT (not HDF5: says what it is; no model_config; truncated; hostile), SHAPE (a
- * tensor does not fit its layer), NOMEM. */
-bool c2s_keras_read(const char *path, struct c2s_model **out, struct c2s_error *err) C2S_MUST_CHECK;
+struct c2s_keras_read_options {
+    /* File with the structure of a model whose own file holds weights only: a model (.h5, .keras)
+     * or the JSON of model.to_json(); NULL = none. Borrowed. */
+    const char *config;
+    /* Input shape without the batch axis, for a model that says none; rank 0 = not given. */
+    int input_rank;
+    int64_t input_dims[C2S_MAX_RANK];
+};
+
+/* Reads a full model (.h5 of TF 2.4, TF 2.10, Keras 3, cnn2snn 1.8 or 2.2). options may be NULL.
+ * *out is new, shapes inferred; the load report is in its notes. Layers that are not known are kept
+ * as UNKNOWN and never fail the load; so are known ones that cannot be computed as the file means
+ * them (channels_first, ...), and a note says why. A layer used twice appears twice, as "x" and
+ * "x@2", with shared tensors. n_tensors_expected counts the tensors in the file. Fails: IO
+ * (missing, unreadable), FORMAT (not HDF5: says what it is; no model_config; truncated; hostile),
+ * SHAPE (a tensor does not fit its layer), NOMEM. */
+bool c2s_keras_read(const char *path, const struct c2s_keras_read_options *options,
+                    struct c2s_model **out, struct c2s_error *err) C2S_MUST_CHECK;
 
 struct c2s_keras_write_options {
     enum c2s_dialect dialect; /* CNN2SNN_18 or CNN2SNN_22 for quantized models; KERAS for float

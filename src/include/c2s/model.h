@@ -7,6 +7,18 @@
 
 enum c2s_dialect { C2S_DIALECT_KERAS, C2S_DIALECT_CNN2SNN_18, C2S_DIALECT_CNN2SNN_22 };
 
+/* A line of the load report: what was done with something in the file. */
+enum c2s_note_kind {
+    C2S_NOTE_READ,    /* where the model came from, and what of it was read */
+    C2S_NOTE_SKIPPED, /* was in the file, is not in the model, or not computed */
+    C2S_NOTE_ASSUMED, /* was not in the file, and what was taken instead */
+    C2S_NOTE_RENAMED  /* has another name in the model than in the file */
+};
+struct c2s_model_note {
+    enum c2s_note_kind kind;
+    char *text; /* owned; one sentence without full stop */
+};
+
 struct c2s_model {
     char *name;          /* owned; as is keras_version */
     char *keras_version; /* "2.10.0", or "" when the file says none */
@@ -16,8 +28,7 @@ struct c2s_model {
     int n_layers;
     int *inputs, *outputs; /* owned; layer indices; inputs are of op INPUT */
     int n_inputs, n_outputs;
-    /* The load report: what was renamed, assumed, skipped; one sentence each. Owned. */
-    char **notes;
+    struct c2s_model_note *notes; /* owned; the load report, stored with the version */
     int n_notes;
     int n_tensors_read, n_tensors_expected; /* of the file it came from */
 };
@@ -35,8 +46,9 @@ bool c2s_model_add(struct c2s_model *m, struct c2s_layer *l, int *index,
 /* Names a layer as the model's next input, or output. The note is cut to 511 bytes. Fail: NOMEM. */
 bool c2s_model_add_input(struct c2s_model *m, int index, struct c2s_error *err) C2S_MUST_CHECK;
 bool c2s_model_add_output(struct c2s_model *m, int index, struct c2s_error *err) C2S_MUST_CHECK;
-bool c2s_model_add_note(struct c2s_model *m, struct c2s_error *err, const char *fmt, ...)
-    C2S_PRINTF(3, 4);
+bool c2s_model_add_note(struct c2s_model *m, enum c2s_note_kind kind, struct c2s_error *err,
+                        const char *fmt, ...) C2S_PRINTF(4, 5);
+const char *c2s_note_kind_name(enum c2s_note_kind kind); /* "assumed" */
 
 /* Removes a layer that has exactly one input: its readers read that input instead, indices behind
  * it move down by one. Fails: STATE if it has another number of inputs. */

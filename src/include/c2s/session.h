@@ -4,8 +4,10 @@
 #define C2S_SESSION_H
 
 #include <c2s/finding.h>
+#include <c2s/fix.h>
 #include <c2s/histogram.h>
 #include <c2s/journal.h>
+#include <c2s/keras.h>
 #include <c2s/quantize.h>
 
 struct c2s_session;
@@ -40,7 +42,8 @@ bool c2s_session_version_id(struct c2s_session *s, const char *name, int64_t *id
 /* Steps that make a version and move to it, in one transaction. A step that was taken before from
  * the same parent with the same result is not stored again: *id is the old one and *is_new false
  * (both may be NULL). A step that changes nothing stays where it is, likewise not new. */
-bool c2s_session_load(struct c2s_session *s, const char *path, int64_t *id, bool *is_new,
+bool c2s_session_load(struct c2s_session *s, const char *path,
+                      const struct c2s_keras_read_options *options, int64_t *id, bool *is_new,
                       struct c2s_error *err) C2S_MUST_CHECK;
 bool c2s_session_quantize(struct c2s_session *s, const struct c2s_quantize_plan *plan, int64_t *id,
                           bool *is_new, struct c2s_quantize_report *report,
