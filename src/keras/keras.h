@@ -5,7 +5,7 @@
 #define C2S_KERAS_PRIVATE_H
 
 #include <c2s/json.h>
-#include <c2s/model.h>
+#include <c2s/keras.h>
 
 #include "h5/h5.h"
 
@@ -22,6 +22,9 @@ struct keras_build {
     struct c2s_model *model;
     struct keras_origin *origins; /* owned; strings and JSON borrowed from the config */
     const struct c2s_json *config;
+    struct h5_file *weights; /* borrowed */
+    const char *root;        /* of the groups with weights: "/model_weights" or "" */
+    const struct c2s_keras_read_options *options; /* never NULL */
 };
 
 /* Fills l's attributes from its config. False when l cannot be computed as the file means it; why
@@ -43,7 +46,6 @@ bool keras_shape(const struct c2s_json *shape, int *rank, int64_t *dims);
 bool keras_build_graph(struct keras_build *build, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Reads every layer's tensors; shapes must be inferred. */
-bool keras_read_weights(struct keras_build *build, struct h5_file *f,
-                        struct c2s_error *err) C2S_MUST_CHECK;
+bool keras_read_weights(struct keras_build *build, struct c2s_error *err) C2S_MUST_CHECK;
 
 #endif

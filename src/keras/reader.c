@@ -129,14 +129,19 @@ static bool note_origin(struct c2s_model *m, struct c2s_error *err)
                               dialects[m->dialect], m->n_tensors_read, m->n_tensors_expected);
 }
 
-static bool read_model(struct h5_file *f, const struct c2s_json *config, struct c2s_model **out,
+static bool read_model(struct h5_file *f, const struct c2s_json *config,
+                       const struct c2s_keras_read_options *options, struct c2s_model **out,
                        struct c2s_error *err)
 {
     const char *name = c2s_json_text(c2s_json_get(c2s_json_get(config, "config"), "name"), "model");
-    struct keras_build b = {.model = c2s_model_create(name, err), .config = config};
+    struct keras_build b = {.model = c2s_model_create(name, err),
+                            .config = config,
+                            .weights = f,
+                            .root = "/model_weights",
+                            .options = options};
     bool ok = b.model && read_version(f, b.model, err) && keras_build_graph(&b, err) &&
               c2s_model_infer_shapes(b.model, err) && check_axes(b.model, err) &&
-              c2s_model_infer_shapes(b.model, err) && keras_read_weights(&b, f, err);
+              c2s_model_infer_shapes(b.model, err) && keras_read_weights(&b, err);
     if (ok) {
         b.model->dialect = find_dialect(b.model);
         limit_scales(b.model);
@@ -155,10 +160,11 @@ bool c2s_keras_read(const char *path, const struct c2s_keras_read_options *optio
 {
     struct h5_file *f;
     struct c2s_json *config = NULL;
-    (void)options;
+    static const struct c2s_keras_read_options none;
     if (!h5_open(path, &f, err))
         return false;
-    bool ok = read_config(f, &config, err) && read_model(f, config, out, err);
+    bool ok =
+        read_config(f, &config, err) && read_model(f, config, options ? options : &none, out, err);
     c2s_json_free(config);
     h5_close(f);
     return ok;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "keras/keras.h"
+#include "keras/wanted.h"
 
 #define MAX_PATH 2048
 
@@ -17,12 +17,9 @@ struct stored {
     bool is_used;
 };
 
-/* One tensor a layer needs. */
+/* One tensor a layer needs, and which it gets. */
 struct wanted {
-    int layer;
-    enum c2s_role role;
-    int rank;
-    int64_t dims[C2S_MAX_RANK]; /* -1 = any */
+    struct keras_wanted need;
     struct stored *found;
 };
 
@@ -33,77 +30,10 @@ struct group {
     int n_wanted;
 };
 
-static void want(struct group *g, int layer, enum c2s_role role, int rank, const int64_t *dims)
-{
-    struct wanted *w = &g->wanted[g->n_wanted++];
-    *w = (struct wanted){.layer = layer, .role = role, .rank = rank};
-    memcpy(w->dims, dims, sizeof *dims * (size_t)rank);
-}
-
-static void want_conv(struct group *g, int index, const struct c2s_layer *l, int64_t channels)
-{
-    const struct c2s_conv_attr *a = &l->attr.conv;
-    int64_t h = a->kernel[0], w = a->kernel[1], filters = a->filters > 0 ? a->filters : -1;
-    int64_t widened = channels < 0 ? -1 : channels * a->depth_multiplier;
-    if (l->op == C2S_OP_CONV2D)
-        want(g, index, C2S_KERNEL, 4,
-             (int64_t[]){h, w, channels < 0 ? -1 : channels / a->groups, filters});
-    else
-        want(g, index, C2S_DEPTHWISE_KERNEL, 4, (int64_t[]){h, w, channels, a->depth_multiplier});
-    if (l->op == C2S_OP_SEPARABLE_CONV2D)
-        want(g, index, C2S_POINTWISE_KERNEL, 4, (int64_t[]){1, 1, widened, filters});
-    if (a->use_bias)
-        want(g, index, C2S_BIAS, 1,
-             (int64_t[]){l->op == C2S_OP_DEPTHWISE_CONV2D ? widened : filters});
-}
-
 /* Which of a layer's roles Keras counts as trainable: it lists those first. */
 static bool is_statistic(enum c2s_role role)
 {
     return role == C2S_MOVING_MEAN || role == C2S_MOVING_VARIANCE;
-}
-
-/* All tensors the layer needs, in Keras' order. */
-static void want_layer(struct group *g, const struct c2s_model *m, int index)
-{
-    const struct c2s_layer *l = m->layers[index];
-    const struct c2s_layer *in = l->n_inputs > 0 ? m->layers[l->inputs[0]] : NULL;
-    int64_t channels = in && in->rank > 0 ? in->dims[in->rank - 1] : -1;
-    switch (l->op) {
-    case C2S_OP_CONV2D:
-    case C2S_OP_DEPTHWISE_CONV2D:
-    case C2S_OP_SEPARABLE_CONV2D:
-        want_conv(g, index, l, channels);
-        break;
-    case C2S_OP_DENSE:
-        want(g, index, C2S_KERNEL, 2, (int64_t[]){channels, l->attr.dense.units});
-        if (l->attr.dense.use_bias)
-            want(g, index, C2S_BIAS, 1, (int64_t[]){l->attr.dense.units});
-        break;
-    case C2S_OP_BATCH_NORM:
-        if (l->attr.batch_norm.scale)
-            want(g, index, C2S_GAMMA, 1, &channels);
-        if (l->attr.batch_norm.center)
-            want(g, index, C2S_BETA, 1, &channels);
-        want(g, index, C2S_MOVING_MEAN, 1, &channels);
-        want(g, index, C2S_MOVING_VARIANCE, 1, &channels);
-        break;
-    case C2S_OP_PRELU:
-        if (in && in->rank > 0)
-            want(g, index, C2S_ALPHA, in->rank, in->dims);
-        break;
-    case C2S_OP_QUANTIZED_RELU:
-        if (l->attr.quantized_relu.kind == C2S_RELU_TRAINED) {
-            want(g, index, C2S_THRESHOLD, 0, &channels);
-            want(g, index, C2S_STEP, 0, &channels);
-        }
-        break;
-    default:
-        break;
-    }
-    if (l->quantizer.id == C2S_QUANTIZER_TRAINABLE_STD ||
-        l->quantizer_dw.id == C2S_QUANTIZER_TRAINABLE_STD)
-        want(g, index, C2S_WEIGHT_THRESHOLD, 0, &channels);
 }
 
 /* "inner/ic/kernel:0": the tail is "kernel", of length *n. */
@@ -143,17 +73,6 @@ static bool is_of_layer(const struct stored *s, const char *path)
     return before == n + 1 || tail[-2 - (ptrdiff_t)n] == '/';
 }
 
-static bool fits(const struct wanted *w, const struct h5_shape *shape)
-{
-    if (shape->rank != w->rank)
-        return false;
-    for (int i = 0; i < w->rank; i++)
-        if (w->dims[i] >= 0 && w->dims[i] != shape->dims[i] &&
-            !(w->role == C2S_ALPHA && shape->dims[i] == 1)) /* PReLU may share along an axis */
-            return false;
-    return true;
-}
-
 static void match(struct wanted *w, struct stored *s)
 {
     w->found = s;
@@ -166,7 +85,7 @@ static void match_by_name(struct group *g, struct wanted *w, const char *path)
     struct stored *only = NULL;
     int n = 0;
     for (int i = 0; i < g->n_stored; i++)
-        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->role) &&
+        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->need.role) &&
             (!path || is_of_layer(&g->stored[i], path))) {
             only = &g->stored[i];
             n++;
@@ -181,13 +100,13 @@ static void match_in_order(struct group *g, const struct keras_build *b)
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < g->n_wanted; i++) {
             struct wanted *w = &g->wanted[i];
-            bool is_late = is_statistic(w->role) || !b->origins[w->layer].is_trainable;
+            bool is_late = is_statistic(w->need.role) || !b->origins[w->need.layer].is_trainable;
             if (w->found || is_late != (pass == 1))
                 continue;
             for (int k = 0; k < g->n_stored && !w->found; k++) {
                 struct stored *s = &g->stored[k];
-                if (!s->is_used && (has_tail(s, w->role) || !has_known_tail(s)) &&
-                    fits(w, &s->shape))
+                if (!s->is_used && (has_tail(s, w->need.role) || !has_known_tail(s)) &&
+                    keras_fits(&w->need, &s->shape))
                     match(w, s);
             }
         }
@@ -198,19 +117,19 @@ static void match_all(struct group *g, const struct keras_build *b)
     const struct c2s_model *m = b->model;
     bool is_single = true;
     for (int i = 1; i < g->n_wanted; i++)
-        is_single = is_single && g->wanted[i].layer == g->wanted[0].layer;
+        is_single = is_single && g->wanted[i].need.layer == g->wanted[0].need.layer;
     for (int i = 0; i < g->n_wanted; i++) { /* "outer/inner/conv" tells more than "conv" */
         struct wanted *w = &g->wanted[i];
         if (!is_single)
-            match_by_name(g, w, m->layers[w->layer]->name);
-        const char *inside = strchr(m->layers[w->layer]->name, '/');
+            match_by_name(g, w, m->layers[w->need.layer]->name);
+        const char *inside = strchr(m->layers[w->need.layer]->name, '/');
         if (!w->found && !is_single && inside)
             match_by_name(g, w, inside + 1);
     }
     for (int i = 0; i < g->n_wanted; i++) {
         struct wanted *w = &g->wanted[i];
         if (!w->found)
-            match_by_name(g, w, is_single ? NULL : b->origins[w->layer].name);
+            match_by_name(g, w, is_single ? NULL : b->origins[w->need.layer].name);
     }
     match_in_order(g, b);
 }
@@ -219,58 +138,46 @@ static bool fail_missing(const struct group *g, const struct wanted *w, const st
                          struct c2s_error *err)
 {
     char wants[96], has[96];
-    c2s_shape_text(w->rank, w->dims, wants, sizeof wants);
+    c2s_shape_text(w->need.rank, w->need.dims, wants, sizeof wants);
     for (int i = 0; i < g->n_stored; i++)
-        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->role))
+        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->need.role))
             return c2s_fail(
                 err, C2S_SHAPE,
                 "layer '%s': its %s in the file has the shape (%s) instead of (%s); "
                 "save the model again",
-                l->name, c2s_role_name(w->role),
+                l->name, c2s_role_name(w->need.role),
                 c2s_shape_text(g->stored[i].shape.rank, g->stored[i].shape.dims, has, sizeof has),
                 wants);
     return c2s_fail(err, C2S_FORMAT,
                     "layer '%s': its %s (%s) is not in the file; save the whole model again",
-                    l->name, c2s_role_name(w->role), wants);
+                    l->name, c2s_role_name(w->need.role), wants);
 }
 
 /* Reads what was matched. */
-static bool read_group(struct group *g, struct keras_build *b, struct h5_file *f,
-                       struct c2s_error *err)
+static bool read_group(struct group *g, struct keras_build *b, struct c2s_error *err)
 {
     for (int i = 0; i < g->n_wanted; i++) {
         struct wanted *w = &g->wanted[i];
-        struct c2s_layer *l = b->model->layers[w->layer];
-        struct c2s_tensor *t;
-        if (!w->found)
-            return fail_missing(g, w, l, err);
-        if (!fits(w, &w->found->shape)) {
+        if (w->found && !keras_fits(&w->need, &w->found->shape)) {
             w->found->is_used = false;
-            return fail_missing(g, w, l, err);
+            w->found = NULL;
         }
-        if (!h5_read(f, w->found->path, C2S_F32, &t, err))
-            return false;
-        c2s_layer_set_param(l, w->role, t);
-        b->model->n_tensors_read++;
-        if ((!w->found->shape.is_float || w->found->shape.bytes_per_element != 4) &&
-            !c2s_model_add_note(b->model, C2S_NOTE_SKIPPED, err,
-                                "layer '%s': its %s is stored as %s%d, read as "
-                                "float32",
-                                l->name, c2s_role_name(w->role),
-                                w->found->shape.is_float ? "float" : "int",
-                                8 * w->found->shape.bytes_per_element))
+        if (!w->found)
+            return fail_missing(g, w, b->model->layers[w->need.layer], err);
+        if (!keras_take(b, &w->need, w->found->path, &w->found->shape, err))
             return false;
     }
     return true;
 }
 
 /* Lists the tensors of one top-level layer. */
-static bool list_stored(struct group *g, struct h5_file *f, const char *name,
+static bool list_stored(struct group *g, const struct keras_build *b, const char *name,
                         struct h5_names *names, struct c2s_error *err)
 {
+    struct h5_file *f = b->weights;
     char path[MAX_PATH / 2];
     bool found;
-    snprintf(path, sizeof path, "/model_weights/%s", name);
+    snprintf(path, sizeof path, "%s/%s", b->root, name);
     if (!h5_exists(f, path))
         return true;
     if (!h5_attr_names(f, path, "weight_names", names, &found, err))
@@ -304,33 +211,33 @@ static bool note_unused(const struct group *g, struct keras_build *b, const char
 static bool want_group(struct group *g, const struct keras_build *b, const char *name,
                        struct c2s_error *err)
 {
-    enum { MOST_ROLES = 6 };
-    size_t n = 0;
+    struct keras_wanted of_layer[KERAS_MOST_WANTED];
+    int n_layers = 0;
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < b->model->n_layers; i++) {
             if (b->origins[i].first_use != i || strcmp(b->origins[i].group, name) != 0)
                 continue;
-            if (pass == 0)
-                n += MOST_ROLES;
-            else
-                want_layer(g, b->model, i);
+            n_layers++;
+            int n = pass == 1 ? keras_wanted(b->model, i, of_layer) : 0;
+            for (int k = 0; k < n; k++)
+                g->wanted[g->n_wanted++].need = of_layer[k];
         }
-        if (pass == 0 && !(g->wanted = c2s_calloc(n, sizeof *g->wanted)))
+        if (pass == 0 &&
+            !(g->wanted = c2s_calloc((size_t)n_layers * KERAS_MOST_WANTED, sizeof *g->wanted)))
             return c2s_fail_nomem(err);
     }
     return true;
 }
 
-static bool load_group(struct keras_build *b, struct h5_file *f, const char *name,
-                       struct c2s_error *err)
+static bool load_group(struct keras_build *b, const char *name, struct c2s_error *err)
 {
     struct group g = {0};
     struct h5_names names = {0};
-    bool ok = want_group(&g, b, name, err) && list_stored(&g, f, name, &names, err);
+    bool ok = want_group(&g, b, name, err) && list_stored(&g, b, name, &names, err);
     if (ok) {
         b->model->n_tensors_expected += g.n_stored;
         match_all(&g, b);
-        ok = read_group(&g, b, f, err) && note_unused(&g, b, name, err);
+        ok = read_group(&g, b, err) && note_unused(&g, b, name, err);
     }
     c2s_free(g.stored);
     c2s_free(g.wanted);
@@ -349,18 +256,18 @@ static void share_params(struct keras_build *b)
     }
 }
 
-bool keras_read_weights(struct keras_build *b, struct h5_file *f, struct c2s_error *err)
+bool keras_read_weights(struct keras_build *b, struct c2s_error *err)
 {
-    if (!h5_exists(f, "/model_weights"))
+    if (*b->root && !h5_exists(b->weights, b->root))
         return c2s_fail(err, C2S_FORMAT,
                         "'%s' has a model's config but no weights; save it by model.save()",
-                        h5_path(f));
+                        h5_path(b->weights));
     for (int i = 0; i < b->model->n_layers; i++) {
         bool is_seen = b->model->layers[i]->op == C2S_OP_INPUT;
         for (int k = 0; k < i && !is_seen; k++)
             is_seen = b->model->layers[k]->op != C2S_OP_INPUT &&
                       strcmp(b->origins[k].group, b->origins[i].group) == 0;
-        if (!is_seen && !load_group(b, f, b->origins[i].group, err))
+        if (!is_seen && !load_group(b, b->origins[i].group, err))
             return false;
     }
     share_params(b);
