@@ -1,4 +1,8 @@
 /* The rule table as arrays, and what is asked of it. The rows themselves are in rules.def. */
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #include "check/rule.h"
@@ -28,6 +32,37 @@ const struct c2s_rule_info *c2s_rule_find(const char *id)
         if (id && strcasecmp(r->id, id) == 0)
             return r;
     return NULL;
+}
+
+/* A sentence of the table as part of a longer one: small first letter, names excepted, no stop. */
+static void make_part(const char *sentence, char *out, size_t size)
+{
+    snprintf(out, size, "%s", sentence);
+    size_t n = strlen(out);
+    if (n > 0 && out[n - 1] == '.')
+        out[n - 1] = '\0';
+    bool is_name = strncmp(out, "Akida", 5) == 0 || strncmp(out, "Keras", 5) == 0 ||
+                   (n > 1 && isupper((unsigned char)out[1]));
+    if (!is_name)
+        out[0] = (char)tolower((unsigned char)out[0]);
+}
+
+bool c2s_fail_rule(struct c2s_error *err, enum c2s_code code, const char *rule, const char *fmt,
+                   ...)
+{
+    const struct c2s_rule_info *info = c2s_rule_find(rule);
+    char what[256], reason[256], remedy[256];
+    assert(info);
+    if (err->code != C2S_OK)
+        return false;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    make_part(info->reason, reason, sizeof reason);
+    make_part(info->remedy, remedy, sizeof remedy);
+    snprintf(err->rule, sizeof err->rule, "%s", info->id);
+    return c2s_fail(err, code, "%s: %s; %s: %s", info->id, what, reason, remedy);
 }
 
 c2s_rule_function *c2s_rule_at(int i)

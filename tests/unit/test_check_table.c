@@ -82,6 +82,33 @@ static void rules_are_found_in_any_case(void **state)
     assert_null(c2s_rule_find(NULL));
 }
 
+/* Refusals say what a rule says, whole, in one sentence without a stop at its end. */
+static void refusals_carry_their_rule(void **state)
+{
+    (void)state;
+    char layer[128];
+    memset(layer, 'n', sizeof layer - 1);
+    layer[sizeof layer - 1] = '\0';
+    for (const struct c2s_rule_info *r = c2s_rules(); r->id; r++) {
+        struct c2s_error err = {0};
+        assert_false(c2s_fail_rule(&err, C2S_UNSUPPORTED, r->id, "layer '%s' is odd", layer));
+        assert_int_equal(err.code, C2S_UNSUPPORTED);
+        assert_string_equal(err.rule, r->id);
+        assert_int_equal(strncmp(err.text, r->id, 4), 0);
+        size_t length = strlen(err.text), n_end = strlen(r->remedy) - 2;
+        assert_true(length < sizeof err.text - 1);
+        assert_non_null(strstr(err.text, "is odd; "));
+        assert_int_equal(strncmp(err.text + length - n_end, r->remedy + 1, n_end), 0);
+        assert_false(c2s_fail_rule(&err, C2S_RANGE, "E001", "later"));
+        assert_string_equal(err.rule, r->id);
+    }
+    struct c2s_error err = {0};
+    assert_false(c2s_fail_rule(&err, C2S_UNSUPPORTED, "E005", "layer 'a' has 'relu'"));
+    assert_string_equal(err.text, "E005: layer 'a' has 'relu'; quantization replaces activations, "
+                                  "so each must be a layer of its own: set activation=None in the "
+                                  "layer and put the activation behind it as a layer");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +117,7 @@ int main(void)
         cmocka_unit_test(texts_are_whole),
         cmocka_unit_test(remedies_are_actions),
         cmocka_unit_test(rules_are_found_in_any_case),
+        cmocka_unit_test(refusals_carry_their_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,13 +42,19 @@ enum c2s_profile { /* which silicon and which edition of its hardware page */
 };
 
 /* What was seen of the user's data and of the model on it (session.h makes it); for the rules about
- * data. Arrays are borrowed. */
+ * data. Arrays are borrowed. Minima and maxima are of the finite values. */
 struct c2s_data_facts {
-    int64_t n_samples;           /* looked at; 0 = no data */
-    double raw_min, raw_max;     /* as in the file, before scaling */
-    double keras_min, keras_max; /* as the model gets them */
-    bool raw_is_integer;         /* every value as in the file is whole */
-    int64_t n_not_finite;        /* values that are NaN or infinite */
+    int64_t n_samples;             /* looked at; 0 = no data */
+    double data_scale, data_shift; /* as chosen: Keras input = (raw - data_shift) / data_scale */
+    double raw_min, raw_max;       /* as in the file, before scaling */
+    double keras_min, keras_max;   /* as the model gets them */
+    bool raw_is_integer;           /* every value as in the file is whole */
+    int64_t n_not_finite;          /* values that are NaN or infinite */
+    int64_t n_values;              /* all of them; what the next ones are counted of */
+    /* Of the input of the chip, before it is made an integer: scale * keras_x + shift, or what a
+     * leading Rescaling makes it. Below 0, above 255 (integer inputs: 15), with a fraction (further
+     * than 0.001 from a whole number); rules ask for them only when n_values > 0. */
+    int64_t n_below, n_above, n_not_whole;
     bool has_labels;
     int64_t label_min, label_max, n_labels_outside, n_classes_seen; /* of all samples */
     /* Per layer of the model: output channels seen, of all samples; NULL = the model was not run
@@ -57,8 +63,10 @@ struct c2s_data_facts {
         int64_t n_channels;        /* last axis; 0 = not looked at */
         int64_t n_silent;          /* channels that gave nothing but 0 */
         int64_t n_constant;        /* channels that gave one value other than 0 only */
-        int levels_used, n_levels; /* of a quantized activation, over all channels; n_levels 0 =
-                                      none */
+        int levels_used, n_levels; /* of a quantized activation, over all channels, 0 included;
+                                      n_levels 0 = none */
+        double top_share;          /* of the values above 0: share at the highest level, or at the
+                                      max_value of a ReLU; 0 = none, or no such end */
         double min, max;
     } * layers; /* [model->n_layers] */
 };
@@ -92,6 +100,13 @@ const struct c2s_rule_info *c2s_rule_find(const char *id);
  */
 void c2s_check_map(const struct c2s_model *m, bool input_is_integers, int *akida_index,
                    const char **role);
+
+/* A refusal for which there is a rule: c2s_fail with the text "E005: WHAT; why: what to do", where
+ * fmt says WHAT (which layer, what was found) and the rest are the rule's own words, and with the
+ * id in err->rule. Always returns false. rule must be in the table. */
+bool c2s_fail_rule(struct c2s_error *err, enum c2s_code code, const char *rule, const char *fmt,
+                   ...) C2S_PRINTF(4, 5);
+
 const char *c2s_severity_name(enum c2s_severity s); /* "error" */
 const char *c2s_level_name(enum c2s_level l);       /* "akd1000" */
 const char *c2s_profile_name(enum c2s_profile p);   /* "production" */
