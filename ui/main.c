@@ -178,13 +178,13 @@ static bool show_banner(struct program *p, struct c2s_error *err)
     return cmd_show(&p->ctx, s, err);
 }
 
-/* Loads the model of the command line; shown only to people. */
-static bool load_model(struct program *p, bool is_interactive, struct c2s_error *err)
+/* Loads the model of the command line; its report is shown when no command follows. */
+static bool load_model(struct program *p, bool shows_report, struct c2s_error *err)
 {
     char *words[] = {"load", (char *)p->options.model};
     if (!p->options.model)
         return true;
-    if (is_interactive)
+    if (shows_report)
         return cmd_run_words(&p->ctx, 2, words, err);
     return c2s_session_load(p->ctx.session, p->options.model, NULL, NULL, NULL, err);
 }
@@ -218,7 +218,7 @@ static enum exit_code run_all(struct program *p)
     bool is_interactive = o->is_tui || o->is_interactive || (!has_batch && is_terminal);
     if (is_interactive && !o->is_tui && !o->is_quiet && !show_banner(p, &err))
         return fail(p, &err, false);
-    if (!load_model(p, is_interactive && !o->is_tui && !o->is_quiet, &err))
+    if (!load_model(p, (is_interactive || !has_batch) && !o->is_tui && !o->is_quiet, &err))
         return fail(p, &err, false);
     enum exit_code code = run_batch(p, !has_batch && !is_interactive);
     if (code != EXIT_OK && code != EXIT_GATE)

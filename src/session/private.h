@@ -45,6 +45,10 @@ bool step_use_data(const struct c2s_dataset_record *d, char **out,
 /* session.c: a version by id, fetched when it is not held; borrowed. */
 bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **out,
                   struct c2s_error *err) C2S_MUST_CHECK;
+/* Makes the result of a step the current version: a new one, or the one that is there already.
+ * info has step, name, note and parent; model is taken. */
+bool session_adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,
+                   bool *is_new, struct c2s_error *err) C2S_MUST_CHECK;
 /* names.c: fails with STATE when nothing is loaded, NOT_FOUND when another shell removed the
  * current version. */
 bool session_require_current(struct c2s_session *s, struct c2s_error *err) C2S_MUST_CHECK;
@@ -62,6 +66,10 @@ void session_data_destroy(struct session_data *d); /* accepts NULL */
 /* measure.c: an engine for the model on the data in use, scaling checked. */
 bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char *engine,
                     struct c2s_engine **out, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* facts.c: how many samples of n the model can be run on within a second or so: at least
+ * `fewest`, at most `most`. */
+int64_t session_affordable(const struct c2s_model *m, int64_t n, int64_t fewest, int64_t most);
 
 /* histogram.c: the bins of both; low above high means that no finite value was seen. */
 bool session_histogram_init(struct c2s_layer_histogram *h, double low, double high, int n_bins,

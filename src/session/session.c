@@ -127,10 +127,8 @@ static bool identify(struct c2s_version *v, struct c2s_error *err)
     return true;
 }
 
-/* Makes the result of a step the current version: a new one, or the one that is there already.
- * model is taken. */
-static bool adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,
-                  bool *is_new, struct c2s_error *err)
+bool session_adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,
+                   bool *is_new, struct c2s_error *err)
 {
     info->tool = TOOL;
     info->created = (int64_t)time(NULL);
@@ -197,7 +195,7 @@ static bool load_step(struct c2s_session *s, const char *path,
              model->n_tensors_expected, model->keras_version[0] ? model->keras_version : "?");
     info->note = note;
     if (hash_file(path, info->source_hash, err))
-        return adopt(s, info, model, is_new, err);
+        return session_adopt(s, info, model, is_new, err);
     c2s_model_destroy(model);
     return false;
 }
@@ -252,7 +250,7 @@ static bool quantize_step(struct c2s_session *s, const struct c2s_quantize_plan 
         .parent = s->current->info.id, .step = step, .name = s->current->info.name, .note = note};
     if (report)
         *report = made;
-    return adopt(s, &info, model, is_new, err);
+    return session_adopt(s, &info, model, is_new, err);
 }
 
 bool c2s_session_quantize(struct c2s_session *s, const struct c2s_quantize_plan *plan, int64_t *id,

@@ -104,6 +104,14 @@ static bool diff(struct bench *b, struct c2s_error *err)
     return ok;
 }
 
+static bool look(struct bench *b, struct c2s_error *err)
+{
+    struct c2s_survey survey = {0};
+    bool ok = c2s_session_survey(b->session, NULL, 0, &survey, err);
+    c2s_survey_finish(&survey);
+    return ok;
+}
+
 static bool draw(struct bench *b, enum c2s_histogram_of of, const char *version, const char *other,
                  struct c2s_error *err)
 {
@@ -194,6 +202,7 @@ static void every_step(struct bench *b)
     survives(b, "quantize again", quantize, 2, 2);
     survives(b, "tag", tag, 2, 2);
     survives(b, "diff", diff, 2, 2);
+    survives(b, "look at the data", look, 2, 2);
     survives(b, "hist", weights, 2, 2);
     survives(b, "hist of two versions", both_weights, 2, 2);
     survives(b, "hist of potentials", potentials, 2, 2);

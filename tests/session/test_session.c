@@ -477,6 +477,46 @@ static void differences_layer_by_layer(void **state)
     free(rows);
 }
 
+/* Layers that are gone stand where they were, new ones where they are, moved ones at their new
+ * place. */
+static void differences_in_structure(void **state)
+{
+    struct c2s_error err = {0};
+    struct c2s_layer_difference *rows = NULL;
+    struct c2s_model *m = NULL, *other = NULL;
+    (void)state;
+    int n = 0, pool;
+    assert_ok(c2s_keras_read(data_path("gallery/ok_pool_bn.h5"), NULL, &m, &err), &err);
+    other = c2s_model_clone(m, &err);
+    assert_non_null(other);
+    for (pool = 0; other->layers[pool]->op != C2S_OP_MAX_POOL; pool++)
+        assert_true(pool + 1 < other->n_layers);
+    assert_ok(c2s_model_swap_with_input(other, pool, &err), &err);
+    assert_ok(c2s_models_diff(m, other, &rows, &n, &err), &err);
+    assert_int_equal(n, m->n_layers);
+    int n_moved = 0;
+    for (int i = 0; i < n; i++) {
+        assert_string_equal(rows[i].name, other->layers[i]->name);
+        n_moved += rows[i].is_moved;
+    }
+    assert_int_equal(n_moved, 1); /* one of the two: the other has kept its place */
+    free(rows);
+    assert_ok(c2s_model_remove(other, pool, &err), &err);
+    assert_ok(c2s_models_diff(m, other, &rows, &n, &err), &err);
+    assert_int_equal(n, m->n_layers);
+    for (int i = 0; i < n; i++)
+        assert_true((rows[i].second == NULL) == (c2s_model_find(other, rows[i].name) < 0));
+    free(rows);
+    assert_ok(c2s_models_diff(other, m, &rows, &n, &err), &err);
+    for (int i = 0; i < n; i++) {
+        assert_string_equal(rows[i].name, m->layers[i]->name);
+        assert_true((rows[i].first == NULL) == (c2s_model_find(other, rows[i].name) < 0));
+    }
+    free(rows);
+    c2s_model_destroy(m);
+    c2s_model_destroy(other);
+}
+
 static void histograms_of_weights_and_outputs(void **state)
 {
     struct c2s_session *s = ((struct bench *)*state)->session;
@@ -750,6 +790,7 @@ int main(int argc, char **argv)
         ON_BOTH(a_script_replays_to_the_same_models),
         ON_BOTH(a_script_of_one_version_has_its_ancestors),
         ON_BOTH(differences_layer_by_layer),
+        cmocka_unit_test(differences_in_structure),
         ON_BOTH(histograms_of_weights_and_outputs),
         ON_BOTH(cancelling_keeps_the_session),
         ON_BOTH(a_model_that_scales_wants_plain_pixels),

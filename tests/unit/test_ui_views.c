@@ -150,6 +150,38 @@ static void bits_are_summed_up(void **state)
     c2s_model_destroy(m);
 }
 
+/* By kind, each label once; at most as many of a kind as asked for, and the rest counted. */
+static void a_load_report_is_grouped_and_cut(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct c2s_model *m = c2s_model_create("m", &err);
+    assert_non_null(m);
+    for (int i = 0; i < 5; i++) {
+        assert_ok(c2s_model_add_note(m, C2S_NOTE_ASSUMED, &err, "a%d", i), &err);
+        assert_ok(c2s_model_add_note(m, C2S_NOTE_SKIPPED, &err, "s%d", i), &err);
+    }
+    assert_ok(c2s_model_add_note(m, C2S_NOTE_READ, &err, "r"), &err);
+    struct sheet *s = sheet_create("%s", "");
+    view_add_report(s, m, 2);
+    static const char *const expected[] = {"read:     r",
+                                           "skipped:  s0",
+                                           "          s1",
+                                           "          and 3 remarks more: 'show' lists all",
+                                           "assumed:  a0",
+                                           "          a1",
+                                           "          and 3 remarks more: 'show' lists all"};
+    assert_int_equal(s->before.n, sizeof expected / sizeof expected[0]);
+    for (int i = 0; i < s->before.n; i++)
+        assert_string_equal(s->before.at[i].text, expected[i]);
+    sheet_destroy(s);
+    s = sheet_create("%s", "");
+    view_add_report(s, m, 0);
+    assert_int_equal(s->before.n, 11);
+    sheet_destroy(s);
+    c2s_model_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +191,7 @@ int main(void)
         cmocka_unit_test(an_empty_histogram_is_no_picture),
         cmocka_unit_test(texts_are_short),
         cmocka_unit_test(bits_are_summed_up),
+        cmocka_unit_test(a_load_report_is_grouped_and_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,16 +13,22 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
     return c2s_session_version(ctx->session, cmd_text(a, name), out, err);
 }
 
-bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_level level,
-                  struct c2s_findings *out, struct c2s_error *err)
+struct c2s_check_options common_check_options(struct cmd_ctx *ctx, const struct c2s_version *v)
 {
     const struct c2s_dataset_record *data = c2s_session_data_record(ctx->session);
-    struct c2s_check_options options = {.level = level,
+    struct c2s_check_options options = {.level = C2S_LEVEL_AKD1000,
                                         .input_is_integers = c2s_session_takes_integers(v->model)};
     if (data) {
         options.input_scale = data->scale;
         options.input_shift = data->shift;
     }
+    return options;
+}
+
+bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, struct c2s_findings *out,
+                  struct c2s_error *err)
+{
+    struct c2s_check_options options = common_check_options(ctx, v);
     *out = (struct c2s_findings){0};
     return c2s_check(v->model, &options, out, err);
 }
@@ -36,7 +42,7 @@ bool common_check_all(struct cmd_ctx *ctx, const struct c2s_version *v, struct c
     if (!out->akida_index || !out->role)
         return c2s_fail_nomem(err);
     c2s_check_map(v->model, c2s_session_takes_integers(v->model), out->akida_index, out->role);
-    return common_check(ctx, v, C2S_LEVEL_AKD1000, &out->findings, err);
+    return common_check(ctx, v, &out->findings, err);
 }
 
 void common_checked_finish(struct common_checked *c)

@@ -7,10 +7,11 @@
 /* The version named by the argument, or the current one when it was not given. */
 bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *name,
                     const struct c2s_version **out, struct c2s_error *err) C2S_MUST_CHECK;
-/* Findings of a model up to a level, for the scaling of the data in use; end with
- * c2s_findings_finish. */
-bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, enum c2s_level level,
-                  struct c2s_findings *out, struct c2s_error *err) C2S_MUST_CHECK;
+/* What check asks for unless told otherwise: AKD1000, the scaling of the data in use. */
+struct c2s_check_options common_check_options(struct cmd_ctx *ctx, const struct c2s_version *v);
+/* Such findings, without a look at the data; end with c2s_findings_finish. */
+bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, struct c2s_findings *out,
+                  struct c2s_error *err) C2S_MUST_CHECK;
 /* All that check says of a version: its findings for AKD1000, and for each layer the Akida layer it
  * becomes and its role there, as c2s_check_map fills them. End with common_checked_finish, also
  * after a failure. */

@@ -61,13 +61,14 @@ static void print_wrapped(struct text_sink *t, enum sheet_role role, const char 
     free(clean);
 }
 
-/* Of a short label such as "why: ", under which nothing is wrapped; 0 = none. */
+/* Of a short label such as "why: ", or a longer one with blanks up to a column ("assumed:  "),
+ * under which nothing is wrapped; 0 = none. */
 static int label_width(const char *text)
 {
-    size_t colon = strcspn(text, ":");
-    if (text[colon] == '\0' || colon > 6)
+    size_t colon = strcspn(text, ":"), blanks = text[colon] ? strspn(text + colon + 1, " ") : 0;
+    if (text[colon] == '\0' || colon > (blanks > 1 ? 7 : 6))
         return 0;
-    return (int)(colon + 1 + strspn(text + colon + 1, " "));
+    return (int)(colon + 1 + blanks);
 }
 
 static void print_drawn(struct text_sink *t, const struct sheet_line *line)

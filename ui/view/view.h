@@ -28,6 +28,12 @@ char *view_layer_type(const struct c2s_layer *l, char *out, size_t size);
 /* The largest accuracy error of a measure: half of the 95 % interval. */
 double view_margin(const struct c2s_metrics *m);
 
+/* "Keras 2.10.0 Sequential, 14 layers, 411,530 parameters"; returns out. */
+char *view_model_line(const struct c2s_model *m, char *out, size_t size);
+void view_add_model_facts(struct sheet *s, const struct c2s_version *v);
+/* The load report by kind, at most `limit` of each (0 = all); and the same for machines. */
+void view_add_report(struct sheet *s, const struct c2s_model *m, int limit);
+void view_add_report_facts(struct sheet *s, const struct c2s_model *m);
 struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c2s_findings *f,
                         bool has_data);
 /* akida_index and role as c2s_check_map fills them. */
@@ -39,8 +45,15 @@ struct view_place {  /* where a layer goes on Akida, as c2s_check_map tells it *
 };
 struct sheet *view_layer(const struct c2s_version *v, int layer, const struct c2s_findings *f,
                          const struct view_place *place);
-struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
-                            enum c2s_level level);
+struct view_check { /* what was checked, and how */
+    const struct c2s_findings *findings;
+    enum c2s_level level;
+    enum c2s_profile profile;
+    const char *data;                /* its name; NULL = not asked for, or none in use */
+    const struct c2s_survey *survey; /* NULL = none */
+    char data_problem[640];          /* why there is none although data is in use */
+};
+struct sheet *view_findings(const struct c2s_version *v, const struct view_check *c);
 /* is_unscaled: pixels 0..255 that most models want divided. */
 struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled);
 struct view_measure_context {

@@ -26,6 +26,10 @@ static void add_finding(struct sheet *s, const struct c2s_model *m, const struct
     sheet_text(s, c2s_severity_name(rule->severity));
     sheet_text(s, row->layer < 0 ? NULL : m->layers[row->layer]->name);
     sheet_text(s, c2s_level_name(rule->level));
+    if (row->block < 0)
+        sheet_none(s);
+    else
+        sheet_integer(s, row->block + 1);
     sheet_text(s, row->text);
     sheet_text(s, rule->title);
     sheet_text(s, rule->reason);
@@ -51,37 +55,67 @@ static const char *verdict(const struct c2s_findings *f, enum c2s_level level, b
     return f->n_warnings > 0 ? "no errors; read the warnings" : "nothing in the way";
 }
 
-struct sheet *view_findings(const struct c2s_version *v, const struct c2s_findings *f,
-                            enum c2s_level level)
+/* How much of the data was looked at. */
+static void add_data(struct sheet *s, const struct view_check *c)
 {
-    char name[24], errors[32], warnings[32], notes[32];
-    bool is_quantized = view_is_quantized(v->model);
-    struct sheet *s = sheet_create("%s", "");
-    view_version_name(v->info.id, name, sizeof name);
-    sheet_fact_text(s, "version", name);
-    sheet_fact_text(s, "level", c2s_level_name(level));
-    sheet_fact_integer(s, "errors", f->n_errors);
-    sheet_fact_integer(s, "warnings", f->n_warnings);
-    sheet_fact_integer(s, "notes", f->n_notes);
-    sheet_fact_bool(s, "ok", f->n_errors == 0);
-    sheet_rows_key(s, "findings");
+    char count[48];
+    sheet_fact_text(s, "data", c->data);
+    sheet_fact_integer(s, "samples", c->survey ? c->survey->facts.n_samples : 0);
+    sheet_fact_bool(s, "model_was_run", c->survey && c->survey->facts.layers);
+    if (!c->data)
+        return;
+    if (!c->survey)
+        sheet_after(s, SHEET_WARNING, "data %s was not looked at: %s", c->data, c->data_problem);
+    else if (c->survey->not_run[0])
+        sheet_after(s, SHEET_WARNING, "looked at %s of %s; the model was not run on them: %s",
+                    view_count(c->survey->facts.n_samples, "sample", count, sizeof count), c->data,
+                    c->survey->not_run);
+    else
+        sheet_after(s, SHEET_DIM, "looked at %s of %s and ran the model on them",
+                    view_count(c->survey->facts.n_samples, "sample", count, sizeof count), c->data);
+}
+
+static void add_columns(struct sheet *s)
+{
     sheet_column(s, "rule", "rule", SHEET_LEFT);
     sheet_column(s, "severity", NULL, SHEET_LEFT);
     sheet_column(s, "layer", "layer", SHEET_LEFT);
     sheet_column(s, "level", "level", SHEET_LEFT);
+    sheet_column(s, "akida_layer", "akida", SHEET_RIGHT);
     sheet_column(s, "text", "problem", SHEET_LEFT);
     sheet_column(s, "title", NULL, SHEET_LEFT);
     sheet_column(s, "reason", NULL, SHEET_LEFT);
     sheet_column(s, "remedy", NULL, SHEET_LEFT);
     sheet_column(s, "source", NULL, SHEET_LEFT);
+}
+
+struct sheet *view_findings(const struct c2s_version *v, const struct view_check *c)
+{
+    const struct c2s_findings *f = c->findings;
+    char name[24], errors[32], warnings[32], notes[32];
+    bool is_quantized = view_is_quantized(v->model);
+    struct sheet *s = sheet_create("%s", "");
+    view_version_name(v->info.id, name, sizeof name);
+    sheet_fact_text(s, "version", name);
+    sheet_fact_text(s, "level", c2s_level_name(c->level));
+    sheet_fact_text(s, "profile", c2s_profile_name(c->profile));
+    sheet_fact_integer(s, "errors", f->n_errors);
+    sheet_fact_integer(s, "warnings", f->n_warnings);
+    sheet_fact_integer(s, "notes", f->n_notes);
+    sheet_fact_bool(s, "ok", f->n_errors == 0);
+    sheet_rows_key(s, "findings");
+    add_columns(s);
     for (int i = 0; i < f->n_rows; i++)
         add_finding(s, v->model, f, i);
+    add_data(s, c);
     enum sheet_role role = f->n_errors ? SHEET_ERROR : f->n_warnings ? SHEET_WARNING : SHEET_GOOD;
-    sheet_after(s, role, "%s, %s, %s in %s for %s: %s",
+    sheet_after(s, role, "%s, %s, %s in %s for %s%s%s: %s",
                 view_count(f->n_errors, "error", errors, sizeof errors),
                 view_count(f->n_warnings, "warning", warnings, sizeof warnings),
-                view_count(f->n_notes, "note", notes, sizeof notes), name, c2s_level_name(level),
-                verdict(f, level, is_quantized));
+                view_count(f->n_notes, "note", notes, sizeof notes), name, c2s_level_name(c->level),
+                c->profile == C2S_PROFILE_PRODUCTION ? "" : " ",
+                c->profile == C2S_PROFILE_PRODUCTION ? "" : c2s_profile_name(c->profile),
+                verdict(f, c->level, is_quantized));
     if (f->n_errors + f->n_warnings > 0)
         sheet_next(s, "Next: help %s says more; layers shows where", f->rows[0].rule->id);
     else if (is_quantized)

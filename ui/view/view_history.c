@@ -277,6 +277,8 @@ static void describe_difference(const struct c2s_layer_difference *d, char *out,
     if (used == 0 && d->first->op != d->second->op)
         used += (size_t)snprintf(out + used, size - used, "%s -> %s  ", d->first->class_name,
                                  d->second->class_name);
+    if (d->is_moved)
+        used += (size_t)snprintf(out + used, size - used, "moved here  ");
     if (used == 0 && d->weights_differ)
         used += (size_t)snprintf(out, size, "weights changed");
     while (used > 0 && out[used - 1] == ' ')
@@ -286,6 +288,7 @@ static void describe_difference(const struct c2s_layer_difference *d, char *out,
 static void add_difference(struct sheet *s, const struct c2s_layer_difference *d, const char *what)
 {
     sheet_row(s, what[0] ? SHEET_CHANGED : SHEET_DIM);
+    sheet_text(s, !d->first ? "+" : !d->second ? "-" : what[0] ? "~" : "");
     sheet_text(s, d->name);
     sheet_text(s, what[0] ? what : "same");
     sheet_integer(s, d->first_weight_bits);
@@ -319,6 +322,7 @@ struct sheet *view_difference(const struct c2s_version *a, const struct c2s_vers
     view_version_name(b->info.id, second, sizeof second);
     struct sheet *s = sheet_create("%s against %s", second, first);
     add_dialects(s, a->model, b->model);
+    sheet_column(s, "mark", "", SHEET_LEFT);
     sheet_column(s, "layer", "layer", SHEET_LEFT);
     sheet_column(s, "change", "change", SHEET_LEFT);
     sheet_column(s, "first_weight_bits", NULL, SHEET_RIGHT);

@@ -1,93 +1,10 @@
-/* The layer table, what load found, and one version in full. */
+/* The layer table, and one version in full. */
 #include "view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SHOWN_NOTES 3 /* of the load report; show has them all */
-
-const char *view_dialect(enum c2s_dialect dialect)
-{
-    return dialect == C2S_DIALECT_CNN2SNN_18   ? "cnn2snn 1.8"
-           : dialect == C2S_DIALECT_CNN2SNN_22 ? "cnn2snn 2.2"
-                                               : "Keras";
-}
-
-/* "Keras 2.10.0 Sequential, 14 layers, 411,530 parameters" */
-static char *model_line(const struct c2s_model *m, char *out, size_t size)
-{
-    char params[32];
-    bool is_plain = m->dialect == C2S_DIALECT_KERAS;
-    snprintf(out, size, "Keras %s %s%s%s%s, %d layers, %s parameters",
-             m->keras_version[0] ? m->keras_version : "?",
-             m->is_sequential ? "Sequential" : "Functional", is_plain ? "" : " (",
-             is_plain ? "" : view_dialect(m->dialect), is_plain ? "" : ")", m->n_layers,
-             sheet_group_digits(c2s_model_n_params(m), params, sizeof params));
-    return out;
-}
-
-static void add_model_facts(struct sheet *s, const struct c2s_version *v)
-{
-    const struct c2s_model *m = v->model;
-    char name[24], bits[64];
-    sheet_fact_text(s, "version", view_version_name(v->info.id, name, sizeof name));
-    sheet_fact_text(s, "name", v->info.name);
-    sheet_fact_text(s, "keras_version", m->keras_version);
-    sheet_fact_text(s, "kind", m->is_sequential ? "Sequential" : "Functional");
-    sheet_fact_text(s, "dialect", view_dialect(m->dialect));
-    sheet_fact_text(s, "bits", view_bits(m, bits, sizeof bits));
-    sheet_fact_integer(s, "n_layers", m->n_layers);
-    sheet_fact_integer(s, "parameters", c2s_model_n_params(m));
-    sheet_fact_integer(s, "parameter_bytes", view_parameter_bytes(m));
-}
-
-/* Layers that nothing can compute; they show and say so. */
-static int count_unknown(const struct c2s_model *m)
-{
-    int n = 0;
-    for (int i = 0; i < m->n_layers; i++)
-        n += m->layers[i]->op == C2S_OP_UNKNOWN;
-    return n;
-}
-
-struct sheet *view_load(const struct c2s_version *v, bool is_new, const struct c2s_findings *f,
-                        bool has_data)
-{
-    const struct c2s_model *m = v->model;
-    char name[24], line[200], errors[32], warnings[32], notes[32];
-    struct sheet *s = sheet_create("%s", "");
-    sheet_before(s, SHEET_PLAIN, "%s %s: %s", view_version_name(v->info.id, name, sizeof name),
-                 v->info.name, model_line(m, line, sizeof line));
-    if (!is_new)
-        sheet_before(s, SHEET_DIM, "the same model is in the workspace already: back at %s", name);
-    if (count_unknown(m) > 0)
-        sheet_before(s, SHEET_WARNING, "%s of a kind not known here: 'layers' marks them",
-                     view_count(count_unknown(m), "layer", line, sizeof line));
-    for (int i = 0; is_new && i < m->n_notes && i < SHOWN_NOTES; i++)
-        sheet_before(s, SHEET_DIM, "file: %s", m->notes[i].text);
-    if (is_new && m->n_notes > SHOWN_NOTES)
-        sheet_before(s, SHEET_DIM, "file: %s more, 'show' lists them",
-                     view_count(m->n_notes - SHOWN_NOTES, "remark", line, sizeof line));
-    sheet_next(s, "%s, %s, %s: 'check' lists them. Next: %s",
-               view_count(f->n_errors, "error", errors, sizeof errors),
-               view_count(f->n_warnings, "warning", warnings, sizeof warnings),
-               view_count(f->n_notes, "note", notes, sizeof notes),
-               f->n_errors_at[C2S_LEVEL_KERAS] > 0 ? "check"
-               : has_data                          ? "eval"
-                                                   : "data use PATH");
-    add_model_facts(s, v);
-    sheet_fact_bool(s, "is_new", is_new);
-    sheet_fact_integer(s, "tensors_read", m->n_tensors_read);
-    sheet_fact_integer(s, "tensors_expected", m->n_tensors_expected);
-    sheet_fact_integer(s, "errors", f->n_errors);
-    sheet_fact_integer(s, "warnings", f->n_warnings);
-    sheet_fact_item(s, "notes", NULL);
-    for (int i = 0; i < m->n_notes; i++)
-        sheet_fact_item(s, "notes", m->notes[i].text);
-    return s;
-}
 
 /* Bits twice: for machines a number (0 = float, null = has none), for people "4", "f" or "-". */
 static void add_bits(struct sheet *s, bool can_have, int bits)
@@ -218,19 +135,19 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
     char name[24], parent[24], line[200], bits[64], bytes[32];
     struct sheet *s = sheet_create("%s %s  %s", view_version_name(v->info.id, name, sizeof name),
                                    v->info.name, view_bits(m, bits, sizeof bits));
-    sheet_before(s, SHEET_PLAIN, "step:   %s%s%s", v->info.step, v->info.parent ? "  from " : "",
+    sheet_before(s, SHEET_PLAIN, "step:     %s%s%s", v->info.step, v->info.parent ? "  from " : "",
                  v->info.parent ? view_version_name(v->info.parent, parent, sizeof parent) : "");
-    sheet_before(s, SHEET_PLAIN, "model:  %s, %s of weights", model_line(m, line, sizeof line),
+    sheet_before(s, SHEET_PLAIN, "model:    %s, %s of weights",
+                 view_model_line(m, line, sizeof line),
                  view_bytes(view_parameter_bytes(m), bytes, sizeof bytes));
     if (tags[0])
-        sheet_before(s, SHEET_PLAIN, "tags:   %s", tags);
+        sheet_before(s, SHEET_PLAIN, "tags:     %s", tags);
     if (v->info.note[0])
-        sheet_before(s, SHEET_PLAIN, "note:   %s", v->info.note);
-    sheet_before(s, SHEET_DIM, "hash:   %.16s  made by %s", v->info.model_hash, v->info.tool);
-    for (int i = 0; i < m->n_notes; i++)
-        sheet_before(s, SHEET_PLAIN, "file:   %s", m->notes[i].text);
+        sheet_before(s, SHEET_PLAIN, "note:     %s", v->info.note);
+    sheet_before(s, SHEET_DIM, "hash:     %.16s  made by %s", v->info.model_hash, v->info.tool);
+    view_add_report(s, m, 0);
     sheet_next(s, "Next: layers %s, check %s, diff %s OTHER", name, name, name);
-    add_model_facts(s, v);
+    view_add_model_facts(s, v);
     sheet_fact_text(s, "parent", v->info.parent ? parent : NULL);
     sheet_fact_text(s, "step", v->info.step);
     sheet_fact_text(s, "note", v->info.note);
@@ -238,9 +155,7 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
     sheet_fact_text(s, "tool", v->info.tool);
     sheet_fact_text(s, "hash", v->info.model_hash);
     sheet_fact_integer(s, "created", v->info.created);
-    sheet_fact_item(s, "notes", NULL);
-    for (int i = 0; i < m->n_notes; i++)
-        sheet_fact_item(s, "notes", m->notes[i].text);
+    view_add_report_facts(s, m);
     sheet_rows_key(s, "layers");
     add_shared_columns(s);
     for (int i = 0; i < m->n_layers; i++)

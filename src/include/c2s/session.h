@@ -90,10 +90,15 @@ struct c2s_layer_difference {
     const struct c2s_layer *first, *second; /* NULL = not there */
     int first_weight_bits, second_weight_bits, first_activation_bits, second_activation_bits;
     bool weights_differ;
+    bool is_moved;         /* stands at another place among the layers of both */
     double sqnr_db;        /* effective kernel of second against first; NAN when not comparable */
     double largest_change; /* max |difference| of the effective kernels; NAN likewise */
 };
-/* rows: new array (free with free()) over the layers of both. */
+/* rows: new array (free with free()) over the layers of both, in the order of the second; those
+ * that are gone stand where they were. */
+bool c2s_models_diff(const struct c2s_model *first, const struct c2s_model *second,
+                     struct c2s_layer_difference **rows, int *n_rows,
+                     struct c2s_error *err) C2S_MUST_CHECK;
 bool c2s_session_diff(struct c2s_session *s, const char *first, const char *second,
                       struct c2s_layer_difference **rows, int *n_rows,
                       struct c2s_error *err) C2S_MUST_CHECK;
@@ -135,6 +140,19 @@ struct c2s_layer_histogram {
 bool c2s_session_histogram(struct c2s_session *s, const struct c2s_histogram_request *r,
                            struct c2s_layer_histogram *out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_layer_histogram_finish(struct c2s_layer_histogram *h);
+
+/* What the rules about data are told. */
+struct c2s_survey {
+    struct c2s_data_facts facts; /* its layers are owned; NULL = the model was not run */
+    char not_run[640];           /* then why; "" = it was run */
+};
+/* Looks at the data in use and at what the layers of a version (NULL = current) give on samples
+ * spread over it: at most `limit`, 0 = 500, fewer of a large model so that it takes about a second.
+ * A model that cannot be run on the data is no failure. Without a finite value minima are above
+ * maxima. Fails: STATE (no data), IO, CANCELLED, NOMEM. */
+bool c2s_session_survey(struct c2s_session *s, const char *version, int64_t limit,
+                        struct c2s_survey *out, struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_survey_finish(struct c2s_survey *s); /* accepts a zeroed one */
 
 /* The input scaling akida needs (akida_x = scale * keras_x + shift), from the data in use, or from
  * a leading Rescaling: then STATE when the data is scaled as well. Without data: 1 and 0. */
