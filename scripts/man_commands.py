@@ -1,5 +1,6 @@
-"""Prints the command section of c2s-shell.1 from the program's own help, which is its command table.
-usage: man_commands.py PROGRAM"""
+"""Prints the command section of c2s-shell.1 from the program's own help, which is its command table;
+or the page c2s-rules.7, from its rule table.
+usage: man_commands.py PROGRAM [rules]"""
 import json
 import subprocess
 import sys
@@ -39,11 +40,51 @@ def show(command):
     print(".RE")
 
 
-print('.\\" begin commands')
-group = None
-for row in ask():
-    if row["group"] != group:
-        group = row["group"]
-        print(f".SS {group.capitalize()}")
-    show(ask(row["command"]))
-print('.\\" end commands')
+def show_commands():
+    print('.\\" begin commands')
+    group = None
+    for row in ask():
+        if row["group"] != group:
+            group = row["group"]
+            print(f".SS {group.capitalize()}")
+        show(ask(row["command"]))
+    print('.\\" end commands')
+
+
+HEAD = """.\\" made by scripts/update-manual from the rule table: do not edit
+.TH C2S-RULES 7 2026-11-24 "c2s-shell 0.1.0" "c2s-shell manual"
+.SH NAME
+c2s-rules \\- rules that a model must keep to get onto an Akida 1.0 chip
+.SH DESCRIPTION
+These are the rules of the command
+.B check
+in
+.BR c2s\\-shell (1).
+An id begins with E for an error, W for a warning, N for a note, and never changes its meaning.
+The level says how far a model that breaks the rule does not get:
+.B keras
+(it cannot be quantized),
+.B akida
+(it does not convert to Akida, or not run in its software),
+.B akd1000
+(it does not map on the chip)."""
+
+
+def show_rules():
+    print(HEAD)
+    level = None
+    for rule in sorted(ask("rules"), key=lambda rule: ["keras", "akida", "akd1000"].index(rule["level"])):
+        if rule["level"] != level:
+            level = rule["level"]
+            print(f".SH RULES OF LEVEL {level.upper()}")
+        print(f".TP\n.B {roff(rule['rule'])}\n{roff(sentence(rule['title']))}\n.RS\n.PP")
+        print(roff(sentence(rule["reason"])))
+        print(f".PP\n.I What to do:\n{roff(sentence(rule['remedy']))}")
+        print(f".PP\n.I Source:\n{roff(rule['source'])}.\n.RE")
+    print(".SH SEE ALSO\n.BR c2s\\-shell (1)")
+
+
+if sys.argv[2:] == ["rules"]:
+    show_rules()
+else:
+    show_commands()

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The command section of c2s-shell.1 is what the command table says, and every page is well formed.
+# The command section of c2s-shell.1 and c2s-rules.7 are what the tables say, and every page is well
+# formed.
 # usage: man_pages.sh PROGRAM SOURCE_ROOT
 set -eu -o pipefail
 program=$(realpath "${1:?program}")
@@ -8,7 +9,11 @@ python3 scripts/man_commands.py "$program" | diff - <(sed -n '/^\.\\" begin comm
     echo "man/c2s-shell.1 is out of date: run scripts/update-manual"
     exit 1
 }
-mandoc -T lint -W warning man/*.[15]
+python3 scripts/man_commands.py "$program" rules | diff - man/c2s-rules.7 || {
+    echo "man/c2s-rules.7 is out of date: run scripts/update-manual"
+    exit 1
+}
+mandoc -T lint -W warning man/*.[157]
 
 options=$("$program" --help | grep -E '^ +-' | grep -oE '^ +(-[A-Za-z], )?--[a-z-]+' | tr -d ,)
 [ "$(wc -w <<<"$options")" -ge 12 ] || { echo "--help lists too few options: $options"; exit 1; }

@@ -227,7 +227,20 @@ static void help_explains_every_command_and_rule(void **state)
         run(&b, line);
         fflush(b.out);
         assert_memory_equal(b.text, rule->id, strlen(rule->id));
+        assert_non_null(strstr(b.text, rule->title));
+        char *alone = strdup(b.text);
+        snprintf(line, sizeof line, "help rule %s", rule->id);
+        clear(&b);
+        run(&b, line);
+        fflush(b.out);
+        assert_string_equal(b.text, alone);
+        free(alone);
     }
+    clear(&b);
+    run(&b, "help rules");
+    fflush(b.out);
+    for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++)
+        assert_non_null(strstr(b.text, rule->id));
     assert_true(n_rules > 10);
     finish(&b);
 }
@@ -309,6 +322,9 @@ static void words_are_completed(void **state)
     check_completion(ctx, "compare v1 v", (const char *[]){"v1", "v2", "v3", "vivid", NULL});
     check_completion(ctx, "check --level ak", (const char *[]){"akida", "akd1000", NULL});
     check_completion(ctx, "help quan", (const char *[]){"quantize", NULL});
+    check_completion(ctx, "help ru", (const char *[]){"rules", NULL});
+    check_completion(ctx, "check --pr", (const char *[]){"--profile", NULL});
+    check_completion(ctx, "check --profile pre", (const char *[]){"preproduction", NULL});
     check_completion(ctx, "eval --js", (const char *[]){"--json", NULL});
     check_completion(ctx, "nonsense ", (const char *[]){NULL});
     finish(&b);
@@ -326,6 +342,10 @@ static void files_are_completed_by_their_endings(void **state)
     complete_line(&ctx, "data use ", &found);
     assert_true(found.is_path);
     assert_null(found.endings);
+    complete_finish(&found);
+    complete_line(&ctx, "load weights.h5 --config ", &found);
+    assert_true(found.is_path);
+    assert_string_equal(found.endings[0], ".json");
     complete_finish(&found);
     check_completion(&ctx, "checkout ", (const char *[]){NULL});
 }

@@ -25,7 +25,7 @@ static bool show_all(struct cmd_ctx *ctx, struct c2s_error *err)
         }
     }
     sheet_after(s, SHEET_PLAIN, "Any unique beginning of a name will do. # begins a comment.");
-    sheet_next(s, "Next: help COMMAND, or help RULE such as E014");
+    sheet_next(s, "Next: help COMMAND, help rules, or help RULE such as E014");
     return cmd_show(ctx, s, err);
 }
 
@@ -91,18 +91,55 @@ static bool show_rule(struct cmd_ctx *ctx, const struct c2s_rule_info *rule, str
     return cmd_show(ctx, s, err);
 }
 
+/* Every rule in one line; for machines, in full. */
+static bool show_rules(struct cmd_ctx *ctx, struct c2s_error *err)
+{
+    struct sheet *s = sheet_create("%s", "");
+    sheet_column(s, "rule", "rule", SHEET_LEFT);
+    sheet_column(s, "severity", "severity", SHEET_LEFT);
+    sheet_column(s, "level", "level", SHEET_LEFT);
+    sheet_column(s, "title", "what", SHEET_LEFT);
+    sheet_column(s, "reason", NULL, SHEET_LEFT);
+    sheet_column(s, "remedy", NULL, SHEET_LEFT);
+    sheet_column(s, "source", NULL, SHEET_LEFT);
+    for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++) {
+        sheet_row(s, SHEET_PLAIN);
+        sheet_text(s, rule->id);
+        sheet_text(s, c2s_severity_name(rule->severity));
+        sheet_text(s, c2s_level_name(rule->level));
+        sheet_text(s, rule->title);
+        sheet_text(s, rule->reason);
+        sheet_text(s, rule->remedy);
+        sheet_text(s, rule->source);
+    }
+    sheet_next(s, "Next: help E014 says more of one; man 7 c2s-rules of all; check applies them");
+    return cmd_show(ctx, s, err);
+}
+
+/* "E014": a letter and digits, as no command is called. */
+static bool looks_like_rule(const char *topic)
+{
+    return isalpha((unsigned char)topic[0]) && isdigit((unsigned char)topic[1]);
+}
+
+static bool explain_rule(struct cmd_ctx *ctx, const char *id, struct c2s_error *err)
+{
+    const struct c2s_rule_info *rule = c2s_rule_find(id);
+    return rule ? show_rule(ctx, rule, err)
+                : c2s_fail(err, C2S_USAGE, "there is no rule %s; 'help rules' lists all", id);
+}
+
 static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
-    const char *topic = cmd_text(a, "TOPIC");
+    const char *topic = cmd_text(a, "TOPIC"), *id = cmd_text(a, "RULE");
     if (!topic)
         return show_all(ctx, err);
-    bool is_rule_id = isalpha((unsigned char)topic[0]) && isdigit((unsigned char)topic[1]);
-    const struct c2s_rule_info *rule = is_rule_id ? c2s_rule_find(topic) : NULL;
-    if (rule)
-        return show_rule(ctx, rule, err);
-    if (is_rule_id)
-        return c2s_fail(err, C2S_USAGE, "there is no rule %s; 'check' names those that apply",
-                        topic);
+    if (strcmp(topic, "rule") == 0 || strcmp(topic, "rules") == 0)
+        return id ? explain_rule(ctx, id, err) : show_rules(ctx, err);
+    if (id)
+        return c2s_fail(err, C2S_USAGE, "help takes one topic; leave out \"%s\"", id);
+    if (looks_like_rule(topic))
+        return explain_rule(ctx, topic, err);
     const struct cmd_entry *entry = cmd_find(topic, err);
     return entry && show_command(ctx, entry, err);
 }
@@ -112,11 +149,15 @@ const struct cmd_entry entry_help = {
     .alias = "?",
     .group = "shell",
     .summary = "list the commands, explain one, or explain a rule of check",
-    .example = "help\nhelp quantize\nhelp E014",
-    .args = (const struct cmd_arg[]){{.name = "TOPIC",
-                                      .type = ARG_COMMAND,
-                                      .help = "a command, or a rule id that check printed"},
-                                     {0}},
+    .example = "help\nhelp quantize\nhelp E014\nhelp rules",
+    .args =
+        (const struct cmd_arg[]){
+            {.name = "TOPIC",
+             .type = ARG_COMMAND,
+             .help = "a command, a rule id that check printed, or "
+                     "rules: all of them"},
+            {.name = "RULE", .type = ARG_COMMAND, .help = "after the word rule: its id"},
+            {0}},
     .flags = CMD_NEEDS_NO_SESSION,
     .run = run,
 };

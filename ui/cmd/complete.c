@@ -89,6 +89,7 @@ static void offer_value(struct cmd_ctx *ctx, const struct cmd_arg *arg, struct c
         break;
     case ARG_COMMAND:
         offer_commands(c);
+        offer(c, "rules");
         for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++)
             offer(c, rule->id);
         break;
