@@ -1,8 +1,8 @@
-/* What the rules about data are told: the values and labels of the data in use, and which channels
- * of a model stay silent on it. Looks at batches spread over the whole data, one at a time. */
+/* What the rules about data are told: the values and labels of the data in use (values.c), and
+ * which channels of a model stay silent on it. Looks at batches spread over the whole data, one at
+ * a time. */
 #include "session/private.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +21,8 @@ struct channels {
     uint8_t *is_alive; /* [n] a value other than 0 was seen */
     bool was_seen;
     float step; /* of a quantized activation, else 0 */
+    float top;  /* from here on a value is at the end of its range; INFINITY = it has none */
+    int64_t n_above_zero, n_at_top;
     uint8_t levels[MOST_LEVELS];
 };
 
@@ -35,81 +37,6 @@ void c2s_survey_finish(struct c2s_survey *s)
 {
     c2s_free((void *)s->facts.layers);
     *s = (struct c2s_survey){0};
-}
-
-/* ---- the data alone ---- */
-
-/* Raw = keras * scale + shift, up to the rounding of the Keras value to float32: a whole number is
- * taken back as one. */
-static double raw_value(const struct c2s_dataset_info *info, double keras, bool *is_integer)
-{
-    double raw = keras * info->scale + info->shift, whole = rint(raw);
-    double tolerance = info->scale == 1 && info->shift == 0
-                           ? 0
-                           : 4 * (double)FLT_EPSILON * (fabs(raw) + fabs(info->shift));
-    *is_integer = fabs(raw - whole) <= tolerance;
-    return *is_integer ? whole : raw;
-}
-
-static void look_at_values(const struct c2s_dataset_info *info, const struct c2s_tensor *x,
-                           struct c2s_data_facts *f)
-{
-    int64_t n = c2s_tensor_count(x);
-    for (int64_t i = 0; i < n; i++) {
-        double keras = c2s_f32(x)[i];
-        if (!isfinite(keras)) {
-            f->n_not_finite++;
-            continue;
-        }
-        bool is_integer;
-        double raw = raw_value(info, keras, &is_integer);
-        f->raw_is_integer = f->raw_is_integer && is_integer;
-        f->raw_min = fmin(f->raw_min, raw);
-        f->raw_max = fmax(f->raw_max, raw);
-        f->keras_min = fmin(f->keras_min, keras);
-        f->keras_max = fmax(f->keras_max, keras);
-    }
-}
-
-/* Classes that the model can tell apart: its outputs; 0 = not known. */
-static int64_t count_classes(const struct c2s_model *m)
-{
-    int64_t n = m->n_outputs == 1 ? 1 : 0;
-    const struct c2s_layer *last = n ? m->layers[m->outputs[0]] : NULL;
-    if (!last || last->rank < 1)
-        return 0;
-    for (int i = 0; i < last->rank; i++)
-        n *= last->dims[i];
-    return n > 0 ? n : 0;
-}
-
-static bool look_at_labels(const struct c2s_dataset *data, const struct c2s_model *m,
-                           struct c2s_data_facts *f, struct c2s_error *err)
-{
-    const struct c2s_dataset_info *info = c2s_dataset_info(data);
-    const int32_t *labels = c2s_dataset_labels(data);
-    int64_t n_classes = count_classes(m);
-    uint8_t *was_seen = c2s_calloc((size_t)info->n_classes + 1, 1);
-    if (!was_seen)
-        return c2s_fail_nomem(err);
-    f->has_labels = labels && info->n > 0;
-    f->label_min = f->label_max = f->has_labels ? labels[0] : 0;
-    for (int64_t i = 0; f->has_labels && i < info->n; i++) {
-        int32_t label = labels[i];
-        if (label < f->label_min)
-            f->label_min = label;
-        if (label > f->label_max)
-            f->label_max = label;
-        /* One output is a yes or no: its labels are 0 and 1. */
-        f->n_labels_outside +=
-            label < 0 || (n_classes > 0 && label >= (n_classes == 1 ? 2 : n_classes));
-        if (label >= 0 && label < info->n_classes && !was_seen[label]) {
-            was_seen[label] = 1;
-            f->n_classes_seen++;
-        }
-    }
-    c2s_free(was_seen);
-    return true;
 }
 
 /* ---- the model on the data ---- */
@@ -134,11 +61,13 @@ static bool prepare_layer(const struct c2s_layer *l, struct c2s_layer_facts *f, 
     if (!c->first || !c->varies || !c->is_alive)
         return c2s_fail_nomem(err);
     f->n_channels = (int64_t)n;
+    c->top = l->op == C2S_OP_RELU ? l->attr.relu.max_value : INFINITY;
     f->min = INFINITY;
     f->max = -INFINITY;
     if (c2s_layer_is_quantized_activation(l)) {
         c2s_layer_activation_step(l, &c->step, &threshold);
         f->n_levels = 1 << l->attr.quantized_relu.bitwidth;
+        c->top = c->step * ((float)f->n_levels - 1.5f);
     }
     return true;
 }
@@ -149,6 +78,14 @@ static void count_levels(struct channels *c, const float *values, int64_t n, int
         float level = rintf(values[i] / c->step);
         if (level >= 0 && level < (float)n_levels)
             c->levels[(int)level] = 1;
+    }
+}
+
+static void count_at_top(struct channels *c, const float *values, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        c->n_above_zero += values[i] > 0;
+        c->n_at_top += values[i] >= c->top;
     }
 }
 
@@ -174,6 +111,8 @@ static bool look_at_layer(void *arg, int layer, const struct c2s_tensor *output)
         f->min = fmin(f->min, low);
         f->max = fmax(f->max, high);
     }
+    if (isfinite(c->top))
+        count_at_top(c, values, n);
     if (c->step > 0)
         count_levels(c, values, n, f->n_levels < MOST_LEVELS ? f->n_levels : MOST_LEVELS);
     return true;
@@ -194,6 +133,8 @@ static void conclude(struct survey *s)
         }
         for (int k = 0; k < MOST_LEVELS; k++)
             f->levels_used += c->levels[k];
+        if (c->n_above_zero > 0)
+            f->top_share = (double)c->n_at_top / (double)c->n_above_zero;
     }
 }
 
@@ -270,6 +211,7 @@ static bool go_through(struct c2s_session *session, struct survey *s, struct c2s
     const struct c2s_dataset *data = c2s_session_data(session);
     const struct c2s_dataset_info *info = c2s_dataset_info(data);
     int64_t n = out->facts.n_samples, n_batches = (n + BATCH - 1) / BATCH;
+    struct chip_input chip = session_chip_input(session, s->model);
     for (int64_t b = 0; b < n_batches; b++) {
         struct c2s_tensor *x = NULL;
         struct c2s_error inner = {0};
@@ -279,7 +221,7 @@ static bool go_through(struct c2s_session *session, struct survey *s, struct c2s
         int64_t first = b * BATCH + b * (info->n - n) / n_batches;
         if (!c2s_dataset_keras(data, first, size, &x, err))
             return false;
-        look_at_values(info, x, &out->facts);
+        session_look_at_values(info, &chip, x, &out->facts);
         bool ok = !*engine || run(s, *engine, x, &inner);
         c2s_tensor_unref(x);
         if (!ok && is_fatal(&inner)) {
@@ -343,11 +285,13 @@ bool c2s_session_survey(struct c2s_session *session, const char *version, int64_
         !c2s_session_require_data(session, &data, err))
         return false;
     made.facts.n_samples = c2s_dataset_info(data)->n;
+    made.facts.data_scale = c2s_dataset_info(data)->scale;
+    made.facts.data_shift = c2s_dataset_info(data)->shift;
     if (limit <= 0)
         limit = session_affordable(v->model, made.facts.n_samples, FEWEST_SAMPLES, DEFAULT_SAMPLES);
     if (made.facts.n_samples > limit)
         made.facts.n_samples = limit;
-    bool ok = look_at_labels(data, v->model, &made.facts, err) &&
+    bool ok = session_look_at_labels(data, v->model, &made.facts, err) &&
               survey(session, v->model, &s, &made, err);
     finish(&s);
     if (ok)

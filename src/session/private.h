@@ -67,6 +67,18 @@ void session_data_destroy(struct session_data *d); /* accepts NULL */
 bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char *engine,
                     struct c2s_engine **out, struct c2s_error *err) C2S_MUST_CHECK;
 
+/* values.c: how a Keras value becomes the chip's integer input. Not known when the data is scaled
+ * although the model scales it itself; whoever runs the model says so. */
+struct chip_input {
+    bool is_known;
+    double scale, shift, largest;
+};
+struct chip_input session_chip_input(struct c2s_session *s, const struct c2s_model *m);
+/* Adds a batch of Keras inputs to what was seen; and all labels. */
+void session_look_at_values(const struct c2s_dataset_info *info, const struct chip_input *chip,
+                            const struct c2s_tensor *x, struct c2s_data_facts *f);
+bool session_look_at_labels(const struct c2s_dataset *data, const struct c2s_model *m,
+                            struct c2s_data_facts *f, struct c2s_error *err) C2S_MUST_CHECK;
 /* facts.c: how many samples of n the model can be run on within a second or so: at least
  * `fewest`, at most `most`. */
 int64_t session_affordable(const struct c2s_model *m, int64_t n, int64_t fewest, int64_t most);

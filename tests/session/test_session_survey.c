@@ -114,6 +114,9 @@ static void clean_data(void **state)
     assert_int_equal(s.facts.n_samples, N);
     assert_true(s.facts.raw_min == 0 && s.facts.raw_max == 255 && s.facts.raw_is_integer);
     assert_true(s.facts.keras_min == 0 && s.facts.keras_max == 1);
+    assert_true(s.facts.data_scale == 255 && s.facts.data_shift == 0);
+    assert_int_equal(s.facts.n_values, PIXELS);
+    assert_true(s.facts.n_below == 0 && s.facts.n_above == 0 && s.facts.n_not_whole == 0);
     assert_true(s.facts.has_labels && s.facts.n_labels_outside == 0);
     assert_int_equal(s.facts.n_classes_seen, N_CLASSES);
     assert_int_equal(s.facts.label_min, 0);
@@ -142,6 +145,14 @@ static void dead_and_constant_filters(void **state)
     assert_int_equal(of[RELU].n_silent, 1);
     assert_int_equal(of[RELU].n_constant, 1);
     assert_true(of[RELU].min == 0 && of[RELU].max == 6);
+    /* Above 0 are all of the constant filter, and of two others all pixels but black ones; only ten
+     * times the pixel gets to 6, from a pixel of 153 on. */
+    int n_above_zero = PIXELS, n_at_top = 0;
+    for (int i = 0; i < PIXELS; i++) {
+        n_above_zero += 2 * (pixels[i] > 0);
+        n_at_top += pixels[i] >= 153;
+    }
+    assert_true(fabs(of[RELU].top_share - (double)n_at_top / n_above_zero) < 1e-12);
     assert_int_equal(of[RELU].n_levels, 0);
     assert_int_equal(of[FLATTEN].n_channels, 0);
     assert_int_equal(of[DENSE].n_channels, N_CLASSES);
@@ -175,9 +186,16 @@ static void wrong_scaling_and_fractions(void **state)
     assert_true(s.facts.keras_max == 255 && s.facts.raw_max == 255 && s.facts.raw_is_integer);
     c2s_survey_finish(&s);
     pixels[77] = 12.25f;
+    pixels[78] = -3;
+    pixels[79] = 300;
+    pixels[80] = 256;
     assert_ok(use(b, pixels, labels, 255, &err), &err);
     s = look(b, 0);
     assert_false(s.facts.raw_is_integer);
+    assert_int_equal(s.facts.n_not_whole, 1);
+    assert_int_equal(s.facts.n_below, 1);
+    assert_int_equal(s.facts.n_above, 2);
+    assert_true(s.facts.raw_min == -3 && s.facts.raw_max == 300);
     c2s_survey_finish(&s);
 }
 

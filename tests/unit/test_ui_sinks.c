@@ -212,11 +212,31 @@ static void failures_are_told_in_both_forms(void **state)
     t.sink.ops->tell(&t.sink, &err, true);
     assert_string_equal(out_text,
                         "{\"error\": {\"code\": \"usage\", \"where\": \"steps.c2s:3: eval\", "
-                        "\"text\": \"no \\\"data\\\"\"}}\n");
+                        "\"rule\": null, \"text\": \"no \\\"data\\\"\"}}\n");
     fclose(out);
     fclose(messages);
     free(out_text);
     free(message_text);
+}
+
+/* A failure that stems from a rule names it, and where to read more. */
+static void rules_of_failures_are_told(void **state)
+{
+    (void)state;
+    struct c2s_error err = {.code = C2S_UNSUPPORTED, .text = "E005: a; b", .rule = "E005"};
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    struct text_sink t;
+    text_sink_init(&t, out, out);
+    t.sink.ops->tell(&t.sink, &err, false);
+    assert_string_equal(t.sink.ops->mode(&t.sink, "json"), "table");
+    t.sink.ops->tell(&t.sink, &err, false);
+    fclose(out);
+    assert_string_equal(text, "error: E005: a; b\nNext: help E005, check\n"
+                              "{\"error\": {\"code\": \"unsupported\", \"where\": \"\", "
+                              "\"rule\": \"E005\", \"text\": \"E005: a; b\"}}\n");
+    free(text);
 }
 
 static void a_full_disk_is_noticed(void **state)
@@ -249,6 +269,7 @@ int main(void)
         cmocka_unit_test(names_cannot_control_the_terminal),
         cmocka_unit_test(widths_count_columns_not_bytes),
         cmocka_unit_test(failures_are_told_in_both_forms),
+        cmocka_unit_test(rules_of_failures_are_told),
         cmocka_unit_test(a_full_disk_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

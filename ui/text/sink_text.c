@@ -50,6 +50,8 @@ static void tell_json(struct text_sink *t, const struct c2s_error *error)
     bool ok = inner && outer &&
               c2s_json_set(inner, "code", c2s_json_new_text(c2s_code_name(error->code))) &&
               c2s_json_set(inner, "where", c2s_json_new_text(error->where)) &&
+              c2s_json_set(inner, "rule",
+                           error->rule[0] ? c2s_json_new_text(error->rule) : c2s_json_new_null()) &&
               c2s_json_set(inner, "text", c2s_json_new_text(error->text)) &&
               c2s_json_set(outer, "error", c2s_json_share(inner));
     char *text = ok ? c2s_json_print(outer, 15, false) : NULL;
@@ -73,6 +75,8 @@ static void tell(struct sink *sink, const struct c2s_error *error, bool in_scrip
     fprintf(t->messages, "%s%s%s%s%s%s\n", color ? color_begin(SHEET_ERROR) : "",
             in_script ? "" : "error: ", color ? COLOR_END : "", error->where,
             error->where[0] ? ": " : "", error->text);
+    if (error->rule[0])
+        fprintf(t->messages, "Next: help %s, check\n", error->rule);
     fflush(t->messages);
 }
 
