@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <c2s/json.h>
+#include <c2s/rules.h>
 
 #include "akida/convert.h"
 #include "base/alloc.h"
@@ -22,9 +23,12 @@ static struct akida_block *current(const struct walk *w)
     return w->map->n > 0 ? &w->map->blocks[w->map->n - 1] : NULL;
 }
 
-static bool unsupported(const struct walk *w, const struct c2s_layer *l, const char *why)
+/* A refusal in the words of the rule; what says what the layer does against it. */
+static bool refuse(const struct walk *w, const char *rule, const struct c2s_layer *l,
+                   const char *what)
 {
-    return c2s_fail(w->err, C2S_UNSUPPORTED, "layer '%s' (%s) %s", l->name, l->class_name, why);
+    return c2s_fail_rule(w->err, C2S_UNSUPPORTED, rule, "layer '%s' (%s) %s", l->name,
+                         l->class_name, what);
 }
 
 /* ---- input scaling ---- */
@@ -49,7 +53,9 @@ static bool take_rescaling(struct walk *w, int index)
     double offset = more_exact(config, "offset", l->attr.rescaling.offset);
     c2s_json_free(config);
     if (index != 1)
-        return unsupported(w, l, "must be the first layer; move it there or take it out");
+        return refuse(w, "E023", l, "is not the first layer");
+    if (!(scale > 0))
+        return refuse(w, "E023", l, "has a scale that is not above 0");
     w->map->scale = 1 / scale;
     w->map->shift = -offset / scale;
     return true;
@@ -77,18 +83,13 @@ static bool check_quantized(const struct walk *w, const struct c2s_layer *l)
     int bits = l->quantizer.bitwidth;
     if (l->quantizer.id == C2S_QUANTIZER_NONE ||
         (l->op == C2S_OP_SEPARABLE_CONV2D && l->quantizer_dw.id == C2S_QUANTIZER_NONE))
-        return unsupported(w, l,
-                           "has float weights; quantize it first, for example 'quantize weights 4 "
-                           "--input 8'");
+        return refuse(w, "W032", l, "has float weights");
     if (l->op == C2S_OP_SEPARABLE_CONV2D && l->quantizer_dw.bitwidth != bits)
-        return unsupported(w, l,
-                           "has depthwise and pointwise weights of different bits; quantize both "
-                           "to the same number");
+        return refuse(w, "E028", l, "has depthwise and pointwise weights of different bits");
     if (w->options->rule == C2S_CONVERT_22 && bits != 2 && bits != 4 && bits != 8)
-        return c2s_fail(w->err, C2S_UNSUPPORTED,
-                        "layer '%s' (%s) has weights of %d bits; Akida takes 2, 4 or 8, so "
-                        "quantize it again",
-                        l->name, l->class_name, bits);
+        return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E026",
+                             "layer '%s' (%s) has weights of %d bits", l->name, l->class_name,
+                             bits);
     return true;
 }
 
@@ -96,19 +97,19 @@ static bool check_conv(const struct walk *w, const struct c2s_layer *l)
 {
     const struct c2s_conv_attr *a = &l->attr.conv;
     if (a->dilation[0] != 1 || a->dilation[1] != 1)
-        return unsupported(w, l, "has a dilation; Akida knows none, use a larger kernel or stride");
+        return refuse(w, "E006", l, "has a dilation");
     if (a->kernel[0] % 2 == 0 || a->kernel[1] % 2 == 0)
-        return unsupported(w, l, "has a kernel of even size; Akida takes 1, 3, 5 or 7");
-    if (a->groups != 1 || a->depth_multiplier != 1)
-        return unsupported(w, l, "has groups or a depth multiplier; Akida knows neither");
-    return true;
+        return refuse(w, "E029", l, "has a kernel of even size");
+    if (a->groups != 1)
+        return refuse(w, "E007", l, "has groups");
+    return a->depth_multiplier == 1 || refuse(w, "E008", l, "has a depth multiplier");
 }
 
 static bool check_dense(const struct walk *w, const struct c2s_layer *l)
 {
     const struct c2s_layer *in = w->m->layers[l->inputs[0]];
     bool is_flat = in->rank == 1 || (in->rank == 3 && in->dims[0] == 1 && in->dims[1] == 1);
-    return is_flat || unsupported(w, l, "reads an image; put a Flatten layer in front of it");
+    return is_flat || refuse(w, "E022", l, "reads an image");
 }
 
 static bool is_last_neural(const struct walk *w, int index)
@@ -122,8 +123,7 @@ static bool is_last_neural(const struct walk *w, int index)
 static bool check_inlined(const struct walk *w, const struct c2s_layer *l)
 {
     return c2s_layer_function(l) == C2S_FN_LINEAR ||
-           unsupported(
-               w, l, "has its activation inside; make it a layer of its own, then quantize again");
+           refuse(w, "E005", l, "has its activation inside");
 }
 
 static bool check_first(const struct walk *w, const struct c2s_layer *l)
@@ -132,9 +132,7 @@ static bool check_first(const struct walk *w, const struct c2s_layer *l)
     if (w->options->input_is_integers ||
         (l->op == C2S_OP_CONV2D && in->rank == 3 && (in->dims[2] == 1 || in->dims[2] == 3)))
         return true;
-    return unsupported(w, l,
-                       "cannot take images: the first layer must be a Conv2D on 1 or 3 channels; "
-                       "for data that is no image say that the input is integers");
+    return refuse(w, "E024", l, "cannot take images");
 }
 
 static bool start_block(struct walk *w, int index)
@@ -142,12 +140,11 @@ static bool start_block(struct walk *w, int index)
     const struct c2s_layer *l = w->m->layers[index];
     const struct akida_block *before = current(w);
     if (before && before->activation < 0)
-        return c2s_fail(w->err, C2S_UNSUPPORTED,
-                        "layer '%s' (%s) follows '%s' without a quantized activation between them; "
-                        "put a ReLU there and quantize it",
-                        l->name, l->class_name, w->m->layers[before->neural]->name);
+        return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E015",
+                             "layer '%s' (%s) follows '%s' without an activation between them",
+                             l->name, l->class_name, w->m->layers[before->neural]->name);
     if (w->flatten >= 0 && l->op != C2S_OP_DENSE)
-        return unsupported(w, w->m->layers[w->flatten], "is only possible in front of a Dense");
+        return refuse(w, "E020", w->m->layers[w->flatten], "stands in front of another layer");
     if (!(before || check_first(w, l)) ||
         !(l->op == C2S_OP_DENSE ? check_dense(w, l) : check_conv(w, l)) || !check_inlined(w, l) ||
         !check_quantized(w, l))
@@ -169,28 +166,29 @@ static bool start_block(struct walk *w, int index)
 
 /* ---- what follows a neural layer ---- */
 
-static bool join(struct walk *w, int index, int *slot, const char *kind)
+static bool join(struct walk *w, int index, int *slot, const char *rule)
 {
     const struct c2s_layer *l = w->m->layers[index];
     struct akida_block *b = current(w);
-    if (!b || w->flatten >= 0)
-        return unsupported(w, l, "must follow a convolution or Dense layer directly");
+    if (b && w->flatten >= 0)
+        return refuse(w, "E020", w->m->layers[w->flatten], "stands in front of another layer");
+    if (!b)
+        return refuse(w, rule, l, "follows no neural layer");
     if (*slot >= 0)
-        return c2s_fail(w->err, C2S_UNSUPPORTED,
-                        "layer '%s' (%s) is the second %s after '%s'; Akida takes one, so take one "
-                        "out or put a layer between",
-                        l->name, l->class_name, kind, w->m->layers[b->neural]->name);
+        return c2s_fail_rule(w->err, C2S_UNSUPPORTED, rule,
+                             "layer '%s' (%s) is the second of its kind after '%s'", l->name,
+                             l->class_name, w->m->layers[b->neural]->name);
     *slot = b->last = index;
     return true;
 }
 
-static bool has_sign(const struct c2s_layer *l, bool or_negative)
+static float least_gamma(const struct c2s_layer *l, bool of_sizes)
 {
     const struct c2s_tensor *gamma = l->params[C2S_GAMMA];
+    float least = 1;
     for (int64_t i = 0; gamma && i < c2s_tensor_count(gamma); i++)
-        if (c2s_f32(gamma)[i] == 0 || (or_negative && c2s_f32(gamma)[i] < 0))
-            return true;
-    return false;
+        least = fminf(least, of_sizes ? fabsf(c2s_f32(gamma)[i]) : c2s_f32(gamma)[i]);
+    return least;
 }
 
 static bool join_batch_norm(struct walk *w, int index)
@@ -200,16 +198,14 @@ static bool join_batch_norm(struct walk *w, int index)
     bool after_max = current(w) && b->pool >= 0 && w->m->layers[b->pool]->op == C2S_OP_MAX_POOL;
     int axis = l->attr.batch_norm.axis;
     if (current(w) && b->activation >= 0)
-        return unsupported(w, l, "follows an activation; Akida needs it in front of that");
+        return refuse(w, "E013", l, "follows an activation");
     if (axis != -1 && axis != w->m->layers[l->inputs[0]]->rank)
-        return unsupported(w, l, "does not normalize the last axis; train it with axis -1");
-    if (has_sign(l, after_max))
-        return unsupported(w, l,
-                           after_max
-                               ? "has a gamma that is 0 or negative behind a max pool; put it "
-                                 "in front of the pool"
-                               : "has a gamma that is 0; take that filter out");
-    return join(w, index, &b->batch_norm, "BatchNormalization");
+        return refuse(w, "E012", l, "does not normalize the last axis");
+    if (least_gamma(l, true) == 0)
+        return refuse(w, "E010", l, "has a gamma of 0");
+    if (after_max && least_gamma(l, false) < 0)
+        return refuse(w, "E011", l, "has a negative gamma behind a max pool");
+    return join(w, index, &b->batch_norm, "E013");
 }
 
 static bool join_pool(struct walk *w, int index)
@@ -218,15 +214,14 @@ static bool join_pool(struct walk *w, int index)
     struct akida_block none = {.pool = -1}, *b = current(w) ? current(w) : &none;
     const struct c2s_layer *neural = current(w) ? w->m->layers[b->neural] : NULL;
     if (neural && neural->op == C2S_OP_DENSE)
-        return unsupported(w, l, "follows a Dense layer; Akida pools convolutions only");
+        return refuse(w, "E018", l, "follows a Dense layer");
     if (neural && l->op == C2S_OP_GLOBAL_AVERAGE_POOL && b->activation >= 0)
-        return unsupported(w, l,
-                           "follows its activation; Akida 1.0 needs the activation behind it");
+        return refuse(w, "E018", l, "follows its activation");
     if (neural && l->op == C2S_OP_MAX_POOL && l->attr.pool.padding != neural->attr.conv.padding)
-        return c2s_fail(w->err, C2S_UNSUPPORTED,
-                        "layer '%s' (%s) has another padding than '%s'; give both the same",
-                        l->name, l->class_name, neural->name);
-    return join(w, index, &b->pool, "pool");
+        return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E019",
+                             "layer '%s' (%s) has another padding than '%s'", l->name,
+                             l->class_name, neural->name);
+    return join(w, index, &b->pool, "E018");
 }
 
 static bool join_activation(struct walk *w, int index)
@@ -237,12 +232,15 @@ static bool join_activation(struct walk *w, int index)
     bool is_known = w->options->rule == C2S_CONVERT_22 ? bits == 1 || bits == 2 || bits == 4
                                                        : bits >= 1 && bits <= 4;
     if (!is_known)
-        return c2s_fail(
-            w->err, C2S_UNSUPPORTED,
-            "layer '%s' (%s) has %d bits; Akida activations have 1, 2 or 4, so quantize "
-            "it again",
-            l->name, l->class_name, bits);
-    return join(w, index, &b->activation, "activation");
+        return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E027", "layer '%s' (%s) has %d bits",
+                             l->name, l->class_name, bits);
+    return join(w, index, &b->activation, "E016");
+}
+
+static bool is_plain_relu(const struct c2s_layer *l)
+{
+    return l->attr.relu.threshold == 0 && l->attr.relu.negative_slope == 0 &&
+           l->attr.relu.max_value > 0;
 }
 
 static bool check_reshape(const struct walk *w, const struct c2s_layer *l)
@@ -253,8 +251,7 @@ static bool check_reshape(const struct walk *w, const struct c2s_layer *l)
     const struct c2s_layer *image = l->rank == 3 ? l : in, *flat = l->rank == 3 ? in : l;
     bool is_flat = image->rank == 3 && flat->rank == 1 && image->dims[0] == 1 &&
                    image->dims[1] == 1 && image->dims[2] == flat->dims[0];
-    return is_same || is_flat ||
-           unsupported(w, l, "may only turn N into 1,1,N or back; use Flatten in front of a Dense");
+    return is_same || is_flat || refuse(w, "E021", l, "changes the shape");
 }
 
 static bool visit(struct walk *w, int index)
@@ -279,8 +276,8 @@ static bool visit(struct walk *w, int index)
     case C2S_OP_QUANTIZED_RELU:
         return join_activation(w, index);
     case C2S_OP_RELU:
-        return unsupported(w, l,
-                           "is float; quantize it first, for example 'quantize activations 4'");
+        return is_plain_relu(l) ? refuse(w, "W031", l, "is float")
+                                : refuse(w, "E025", l, "is no plain ReLU");
     case C2S_OP_FLATTEN:
         w->flatten = index;
         return true;
@@ -289,32 +286,35 @@ static bool visit(struct walk *w, int index)
     case C2S_OP_ACTIVATION:
     case C2S_OP_SOFTMAX:
         return is_last_neural(w, index) ||
-               unsupported(w, l,
-                           "is an activation that only the end of the model may have; use a "
-                           "ReLU and quantize it");
+               refuse(w, "E017", l, "stands in front of a neural layer");
     default:
-        return unsupported(w, l, "has no counterpart on Akida 1.0; replace it, 'check' says how");
+        return c2s_layer_is_channels_first(l)
+                   ? refuse(w, "E009", l, "has channels in another axis than the last")
+                   : refuse(w, "E004", l, "has no counterpart on Akida 1.0");
     }
 }
 
 static bool check_chain(const struct walk *w)
 {
     const struct c2s_model *m = w->m;
-    if (m->n_inputs != 1 || m->n_outputs != 1)
-        return c2s_fail(
-            w->err, C2S_UNSUPPORTED,
-            "model '%s' has several ends (inputs: %d, outputs: %d); Akida 1.0 takes one of each",
-            m->name, m->n_inputs, m->n_outputs);
+    if (m->n_inputs != 1)
+        return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E001", "model '%s' has %d inputs", m->name,
+                             m->n_inputs);
+    if (m->n_outputs != 1)
+        return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E002", "model '%s' has %d outputs", m->name,
+                             m->n_outputs);
+    bool is_computed = true; /* an unknown layer, refused later, leaves what follows shapeless */
     for (int i = 0; i < m->n_layers; i++) {
         const struct c2s_layer *l = m->layers[i];
         bool follows = i == 0 ? l->op == C2S_OP_INPUT : l->n_inputs == 1 && l->inputs[0] == i - 1;
         if (!follows)
-            return unsupported(w, l, "is not part of one chain; Akida 1.0 takes no branches");
+            return refuse(w, "E003", l, "is not part of one chain");
         bool is_known = l->rank >= 0 && l->rank != 2 && l->rank <= 3;
         for (int k = 0; is_known && k < l->rank; k++)
             is_known = l->dims[k] > 0 && l->dims[k] <= 1 << 20;
-        if (!is_known && l->op != C2S_OP_UNKNOWN)
-            return unsupported(w, l, "must have a fixed shape of H,W,C or N; give the model one");
+        is_computed = is_computed && l->op != C2S_OP_UNKNOWN;
+        if (!is_known && is_computed)
+            return refuse(w, "E035", l, "has no fixed shape of H,W,C or N");
     }
     return true;
 }
@@ -333,8 +333,8 @@ bool akida_map(const struct c2s_model *m, const struct c2s_convert_options *opti
     }
     ok = ok && check_scaling(&w);
     if (ok && map->n == 0)
-        ok = c2s_fail(err, C2S_UNSUPPORTED,
-                      "model '%s' has no convolution or Dense layer to convert", m->name);
+        ok = c2s_fail_rule(err, C2S_UNSUPPORTED, "E024",
+                           "model '%s' has no convolution or Dense layer to convert", m->name);
     if (!ok)
         akida_map_finish(map);
     return ok;

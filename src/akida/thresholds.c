@@ -5,6 +5,8 @@
  *   - Keras' threshold and step are spread by numpy.ones, that is in float64, and so is everything
  *     they meet: T is float64 until its floor, act_step until its cast to float32;
  *   - the pooling factor multiplies act_step after that cast, in float32. */
+#include <c2s/rules.h>
+
 #include <math.h>
 
 #include "akida/convert.h"
@@ -56,16 +58,13 @@ static struct raw compute(const struct terms *in, int i)
     return r;
 }
 
-static bool store(const struct c2s_layer *l, int filter, struct raw r, struct c2s_akida_layer *out,
-                  bool *negate, struct c2s_error *err)
+static bool store(int filter, struct raw r, struct c2s_akida_layer *out, bool *negate,
+                  struct c2s_error *err)
 {
     if (!isfinite(r.threshold) || !isfinite(r.step) || fabs(r.threshold) > INT32_MAX)
-        return c2s_fail(
-            err, C2S_RANGE,
-            "layer '%s' has the threshold %g and act_step %g for filter %d, beyond what "
-            "Akida holds; a very small gamma or NaN weight is the usual cause: train "
-            "again with gammas of 0.01 and more",
-            l->name, r.threshold, (double)r.step, filter);
+        return c2s_fail_rule(err, C2S_RANGE, "E038",
+                             "filter %d gets the threshold %g and act_step %g", filter, r.threshold,
+                             (double)r.step);
     negate[filter] = r.step < 0;
     c2s_i32(out->threshold)[filter] = (int32_t)(negate[filter] ? -r.threshold : r.threshold);
     c2s_f32(out->act_step)[filter] = negate[filter] ? -r.step : r.step;
@@ -112,7 +111,7 @@ bool akida_thresholds(const struct akida_threshold_inputs *from, struct c2s_akid
     if (ok && (!*negate || !out->threshold || !out->act_step))
         ok = c2s_fail_nomem(err);
     for (int i = 0; ok && i < filters; i++)
-        ok = store(m->layers[b->neural], i, compute(&in, i), out, *negate, err);
+        ok = store(i, compute(&in, i), out, *negate, err);
     c2s_batch_norm_finish(&batch_norm);
-    return ok;
+    return ok || c2s_fail_at(err, "layer %s", m->layers[b->neural]->name);
 }

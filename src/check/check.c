@@ -6,6 +6,12 @@
 #include "base/alloc.h"
 #include "check/rule.h"
 
+static c2s_rule_function *const functions[] = {
+#define X(id, severity, level, function, title, reason, remedy, source) c2s_##function,
+#include "rules/rules.def"
+#undef X
+};
+
 void c2s_report(struct c2s_check_run *run, int layer, const char *fmt, ...)
 {
     struct c2s_findings *out = run->out;
@@ -90,7 +96,7 @@ bool c2s_check(const struct c2s_model *m, const struct c2s_check_options *option
     for (int i = 0; rules[i].id; i++) {
         run.rule = &rules[i];
         if (rules[i].level <= options->level)
-            c2s_rule_at(i)(&run);
+            functions[i](&run);
     }
     c2s_chain_finish(&run.chain);
     c2s_akida_net_destroy(run.net);
@@ -107,4 +113,9 @@ void c2s_findings_finish(struct c2s_findings *f)
 {
     c2s_free(f->rows);
     memset(f, 0, sizeof *f);
+}
+
+const char *c2s_profile_name(enum c2s_profile p)
+{
+    return p == C2S_PROFILE_PREPRODUCTION ? "preproduction" : "production";
 }

@@ -33,9 +33,6 @@ void c2s_report(struct c2s_check_run *run, int layer, const char *fmt, ...) C2S_
  * activations of 4 first. */
 const struct c2s_akida_net *c2s_check_network(struct c2s_check_run *run);
 
-/* The function of rule number i of c2s_rules(). */
-c2s_rule_function *c2s_rule_at(int i);
-
 /* Block 0 of a model that takes images: it becomes an InputConvolutional. */
 bool c2s_is_input_convolution(const struct c2s_check_run *run, int block);
 /* Layer i of the chain, or NULL outside of it. */
@@ -47,7 +44,7 @@ bool c2s_output_dims(const struct c2s_layer *l, int64_t dims[3]);
 
 #define X(id, severity, level, function, title, reason, remedy, source)                            \
     c2s_rule_function c2s_##function;
-#include "check/rules.def"
+#include "rules/rules.def"
 #undef X
 
 #endif

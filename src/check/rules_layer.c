@@ -2,8 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include <c2s/json.h>
-
 #include "check/rule.h"
 
 /* What to say beside "not supported", for the kinds that come up. */
@@ -29,24 +27,12 @@ static const char *hint(const struct c2s_layer *l)
     }
 }
 
-static bool is_channels_first(const struct c2s_layer *l)
-{
-    struct c2s_error ignored = {0}; /* a config that is no JSON has no data_format either */
-    if (!l->config || !strstr(l->config, "channels_first"))
-        return false;
-    struct c2s_json *json = c2s_json_parse(l->config, strlen(l->config), &ignored);
-    const char *format = c2s_json_text(c2s_json_get(json, "data_format"), "");
-    bool is_it = strcmp(format, "channels_first") == 0;
-    c2s_json_free(json);
-    return is_it;
-}
-
 void c2s_rule_supported(struct c2s_check_run *run)
 {
     for (int i = 0; i < run->m->n_layers; i++) {
         const struct c2s_layer *l = run->m->layers[i];
         /* Joins and channels first have rules of their own. */
-        if (c2s_chain_is_unsupported(l) && l->n_inputs < 2 && !is_channels_first(l))
+        if (c2s_chain_is_unsupported(l) && l->n_inputs < 2 && !c2s_layer_is_channels_first(l))
             c2s_report(run, i, "%s is not supported: %s", l->class_name, hint(l));
     }
 }
@@ -120,7 +106,7 @@ void c2s_rule_depth_multiplier(struct c2s_check_run *run)
 void c2s_rule_channels_last(struct c2s_check_run *run)
 {
     for (int i = 0; i < run->m->n_layers; i++)
-        if (is_channels_first(run->m->layers[i]))
+        if (c2s_layer_is_channels_first(run->m->layers[i]))
             c2s_report(run, i, "data_format is channels_first; only channels_last is taken");
 }
 

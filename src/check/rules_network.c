@@ -1,5 +1,6 @@
 /* Rules about the numbers of the converted network: thresholds and activation steps. */
 #include <math.h>
+#include <string.h>
 
 #include "check/rule.h"
 
@@ -8,12 +9,28 @@ static const char *predicted(const struct c2s_check_run *run)
     return run->is_predicted ? ", once quantized to weights 4, activations 4" : "";
 }
 
+/* The conversion was tried and refused; the refusal of a threshold has a rule of its own. */
+static bool is_refused(struct c2s_check_run *run, bool for_threshold)
+{
+    const struct c2s_error *e = &run->conversion;
+    return !c2s_check_network(run) && e->code != C2S_OK && e->code != C2S_NOMEM &&
+           (strcmp(e->rule, "E038") == 0) == for_threshold;
+}
+
 void c2s_rule_conversion(struct c2s_check_run *run)
 {
-    if (!c2s_check_network(run) && run->conversion.code != C2S_OK &&
-        run->conversion.code != C2S_NOMEM)
+    if (is_refused(run, false))
         c2s_report(run, -1, "%s%s%s", run->conversion.where, run->conversion.where[0] ? ": " : "",
                    run->conversion.text);
+}
+
+void c2s_rule_threshold_overflow(struct c2s_check_run *run)
+{
+    static const char place[] = "layer "; /* as akida_thresholds says it */
+    if (is_refused(run, true))
+        c2s_report(run, c2s_model_find(run->m, run->conversion.where + strlen(place)), "%.*s%s",
+                   (int)strcspn(run->conversion.text + strlen("E038: "), ";"),
+                   run->conversion.text + strlen("E038: "), predicted(run));
 }
 
 void c2s_rule_small_act_step(struct c2s_check_run *run)

@@ -1,7 +1,9 @@
 /* Layers: creation, copies, parameters, and the questions every module asks of one. */
+#include <c2s/json.h>
 #include <c2s/layer.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 
@@ -130,6 +132,18 @@ void c2s_layer_set_param(struct c2s_layer *l, enum c2s_role role, struct c2s_ten
 {
     c2s_tensor_unref(l->params[role]);
     l->params[role] = value;
+}
+
+bool c2s_layer_is_channels_first(const struct c2s_layer *l)
+{
+    struct c2s_error ignored = {0}; /* a config that is no JSON has no data_format either */
+    if (!l->config || !strstr(l->config, "channels_first"))
+        return false;
+    struct c2s_json *json = c2s_json_parse(l->config, strlen(l->config), &ignored);
+    const char *format = c2s_json_text(c2s_json_get(json, "data_format"), "");
+    bool is_it = strcmp(format, "channels_first") == 0;
+    c2s_json_free(json);
+    return is_it;
 }
 
 bool c2s_layer_is_neural(const struct c2s_layer *l)

@@ -1,6 +1,7 @@
 /* Rewrite: batch normalization behind a neural layer becomes part of its kernel and bias. Which may
  * be folded is decided here, the arithmetic is in graph/batch_norm.c. */
 #include <c2s/quantize.h>
+#include <c2s/rules.h>
 
 #include "graph/batch_norm.h"
 #include "quant/rewrite.h"
@@ -50,10 +51,9 @@ static bool has_no_zero_gamma(const struct c2s_layer *l, const struct c2s_layer 
     for (int64_t c = 0; c < numbers->channels; c++)
         n_zero += c2s_batch_norm_factor(numbers, c) == 0;
     return n_zero == 0 ||
-           c2s_fail(err, C2S_UNSUPPORTED,
-                    "batch normalization '%s' has gamma 0 in %lld of %lld channels, which would "
-                    "leave them without weights in '%s'; remove these channels or train again",
-                    bn->name, (long long)n_zero, (long long)numbers->channels, l->name);
+           c2s_fail_rule(err, C2S_UNSUPPORTED, "E010",
+                         "batch normalization '%s' has gamma 0 in %lld of %lld channels of '%s'",
+                         bn->name, (long long)n_zero, (long long)numbers->channels, l->name);
 }
 
 static bool fold_into(struct c2s_layer *l, const struct c2s_batch_norm *numbers,

@@ -1,6 +1,7 @@
 /* Carries out a quantization plan: checks it, folds batch normalization, then gives each layer its
  * quantizer. The rewrites are in swap.c and fold.c, the arithmetic in quantizer.c. */
 #include <c2s/quantize.h>
+#include <c2s/rules.h>
 
 #include <math.h>
 
@@ -33,11 +34,10 @@ static bool check_numbers(const struct c2s_model *m, struct c2s_error *err)
             int64_t n = t && t->dtype == C2S_F32 ? c2s_tensor_count(t) : 0;
             for (int64_t k = 0; k < n; k++)
                 if (!isfinite(c2s_f32(t)[k]))
-                    return c2s_fail(err, C2S_RANGE,
-                                    "layer '%s' has %s in its %s and cannot be quantized; train or "
-                                    "save the model again",
-                                    m->layers[i]->name, isnan(c2s_f32(t)[k]) ? "NaN" : "infinity",
-                                    c2s_role_name((enum c2s_role)role));
+                    return c2s_fail_rule(err, C2S_RANGE, "E033", "layer '%s' has %s in its %s",
+                                         m->layers[i]->name,
+                                         isnan(c2s_f32(t)[k]) ? "NaN" : "infinity",
+                                         c2s_role_name((enum c2s_role)role));
         }
     return true;
 }
@@ -45,26 +45,20 @@ static bool check_numbers(const struct c2s_model *m, struct c2s_error *err)
 /* What cnn2snn 2.2 folds: one input, one output, branches that join only by Concatenate. */
 static bool check_graph(const struct c2s_model *m, struct c2s_error *err)
 {
-    if (m->n_inputs != 1 || m->n_outputs != 1)
-        return c2s_fail(err, C2S_UNSUPPORTED,
-                        "the model has several ends (inputs: %d, outputs: %d); rule 2.2 takes one "
-                        "of each, so cut "
-                        "the model in Keras, or keep batch normalization",
-                        m->n_inputs, m->n_outputs);
+    if (m->n_inputs != 1)
+        return c2s_fail_rule(err, C2S_UNSUPPORTED, "E001", "the model has %d inputs", m->n_inputs);
+    if (m->n_outputs != 1)
+        return c2s_fail_rule(err, C2S_UNSUPPORTED, "E002", "the model has %d outputs",
+                             m->n_outputs);
     int rank = m->layers[m->inputs[0]]->rank;
     if (rank != 1 && rank != 3)
-        return c2s_fail(err, C2S_UNSUPPORTED,
-                        "the input has %d dimensions; it must be a vector, or height, width, "
-                        "channels: reshape it in Keras",
-                        rank);
+        return c2s_fail_rule(err, C2S_UNSUPPORTED, "E035", "the input has %d dimensions", rank);
     for (int i = 0; i < m->n_layers; i++) {
         const struct c2s_layer *l = m->layers[i];
         bool is_concatenate = l->op == C2S_OP_CONCATENATE && l->n_inputs == 2;
         if (l->n_inputs > 1 && !is_concatenate)
-            return c2s_fail(err, C2S_UNSUPPORTED,
-                            "layer '%s' (%s) joins %d layers; rule 2.2 takes a chain of layers, so "
-                            "build the model without it, or keep batch normalization",
-                            l->name, l->class_name, l->n_inputs);
+            return c2s_fail_rule(err, C2S_UNSUPPORTED, "E003", "layer '%s' (%s) joins %d layers",
+                                 l->name, l->class_name, l->n_inputs);
     }
     return true;
 }
@@ -93,26 +87,25 @@ static bool fold(const struct c2s_model *original, struct c2s_model *m,
     return true;
 }
 
-static bool refuse(const struct c2s_layer *l, const char *what, const char *remedy,
+static bool refuse(const struct c2s_layer *l, const char *rule, const char *what,
                    struct c2s_error *err)
 {
-    return c2s_fail(err, C2S_UNSUPPORTED, "layer '%s' (%s) has %s, which has no quantized form; %s",
-                    l->name, l->class_name, what, remedy);
+    return c2s_fail_rule(err, C2S_UNSUPPORTED, rule,
+                         "layer '%s' (%s) has %s, which has no quantized form", l->name,
+                         l->class_name, what);
 }
 
 static bool has_quantized_form(const struct c2s_layer *l, struct c2s_error *err)
 {
     const struct c2s_conv_attr *conv = l->op == C2S_OP_DENSE ? NULL : &l->attr.conv;
     if (c2s_layer_function(l) != C2S_FN_LINEAR)
-        return refuse(l, "an activation of its own",
-                      "make the activation a layer behind it in Keras (a ReLU can be quantized)",
-                      err);
+        return refuse(l, "E005", "an activation of its own", err);
     if (conv && (conv->dilation[0] != 1 || conv->dilation[1] != 1))
-        return refuse(l, "a dilation", "set dilation_rate to 1 and train again", err);
+        return refuse(l, "E006", "a dilation", err);
     if (conv && conv->groups != 1)
-        return refuse(l, "groups", "set groups to 1 and train again", err);
+        return refuse(l, "E007", "groups", err);
     if (l->op == C2S_OP_SEPARABLE_CONV2D && conv->depth_multiplier != 1)
-        return refuse(l, "a depth multiplier", "set depth_multiplier to 1 and train again", err);
+        return refuse(l, "E008", "a depth multiplier", err);
     return true;
 }
 

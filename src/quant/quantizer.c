@@ -1,6 +1,7 @@
 /* The weight quantizers: one table of how each measures the range of a tensor, and the arithmetic
  * they share. Which layer gets which quantizer is not here: see plan.c. */
 #include <c2s/quantizer.h>
+#include <c2s/rules.h>
 
 #include <math.h>
 #include <string.h>
@@ -102,10 +103,8 @@ static bool accepts(const struct c2s_quantizer_spec *spec, const struct c2s_tens
     int64_t n = c2s_tensor_count(w);
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(c2s_f32(w)[i]))
-            return c2s_fail(err, C2S_RANGE,
-                            "weight %lld is %s; no quantizer has a scale for that, so train or "
-                            "export the model again",
-                            (long long)i, isnan(c2s_f32(w)[i]) ? "NaN" : "infinite");
+            return c2s_fail_rule(err, C2S_RANGE, "E033", "weight %lld is %s", (long long)i,
+                                 isnan(c2s_f32(w)[i]) ? "NaN" : "infinite");
     return true;
 }
 

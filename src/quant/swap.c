@@ -1,6 +1,7 @@
 /* Rewrite: batch normalization behind a pooling layer moves in front of it, where it can be folded.
  * The two commute when the normalization is increasing (max) or merely affine (average). */
 #include <c2s/quantize.h>
+#include <c2s/rules.h>
 
 #include "quant/rewrite.h"
 
@@ -27,27 +28,29 @@ bool quant_is_last_axis(const struct c2s_model *m, const struct c2s_layer *bn,
     int rank = m->layers[bn->inputs[0]]->rank, axis = bn->attr.batch_norm.axis;
     if (axis == -1 || axis == rank)
         return true;
-    return c2s_fail(err, C2S_UNSUPPORTED,
-                    "batch normalization '%s' works on axis %d and cannot be folded; it must "
-                    "normalize channels, the last axis",
-                    bn->name, axis);
+    return c2s_fail_rule(err, C2S_UNSUPPORTED, "E012", "batch normalization '%s' works on axis %d",
+                         bn->name, axis);
 }
 
 static bool is_increasing(const struct c2s_layer *bn, const struct c2s_layer *pool,
                           struct c2s_error *err)
 {
     const struct c2s_tensor *gamma = bn->params[C2S_GAMMA];
-    int64_t n_bad = 0, n = gamma ? c2s_tensor_count(gamma) : 0;
-    for (int64_t i = 0; i < n; i++)
-        n_bad += c2s_f32(gamma)[i] <= 0;
-    if (n_bad == 0)
-        return true;
-    return c2s_fail(
-        err, C2S_UNSUPPORTED,
-        "batch normalization '%s' cannot move in front of max pooling '%s': gamma is "
-        "not above 0 in %lld of %lld channels; put it in front of the pooling in Keras and "
-        "train again, or keep batch normalization",
-        bn->name, pool->name, (long long)n_bad, (long long)n);
+    int64_t n_zero = 0, n_negative = 0, n = gamma ? c2s_tensor_count(gamma) : 0;
+    for (int64_t i = 0; i < n; i++) {
+        n_zero += c2s_f32(gamma)[i] == 0;
+        n_negative += c2s_f32(gamma)[i] < 0;
+    }
+    if (n_negative > 0)
+        return c2s_fail_rule(err, C2S_UNSUPPORTED, "E011",
+                             "batch normalization '%s' behind '%s' has a negative gamma in %lld of "
+                             "%lld channels",
+                             bn->name, pool->name, (long long)n_negative, (long long)n);
+    return n_zero == 0 ||
+           c2s_fail_rule(err, C2S_UNSUPPORTED, "E010",
+                         "batch normalization '%s' behind '%s' has gamma 0 in %lld of %lld "
+                         "channels",
+                         bn->name, pool->name, (long long)n_zero, (long long)n);
 }
 
 bool c2s_model_swap_batch_norm_and_pool(struct c2s_model *m, int *n, struct c2s_error *err)

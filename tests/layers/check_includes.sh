@@ -37,7 +37,7 @@ allowed_place() {
 rank() {
     case $1 in
     base) echo 0 ;;
-    tensor) echo 1 ;;
+    tensor | rules) echo 1 ;;
     graph | h5) echo 2 ;;
     keras | quant | check | data | engine) echo 3 ;;
     train | akida) echo 4 ;;

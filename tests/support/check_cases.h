@@ -15,7 +15,7 @@ struct c2s_model *chain_quantized(int separable_bits, int activation_bits, int d
 
 /* Rules tested in test_check_numbers.c; of the others, those of level akd1000 are in
  * test_check_chip.c and the rest in test_check_rules.c. */
-#define NUMBER_RULES "E010 E011 E026 E027 E028 W031 W032 E033 W034 E036 E037 E056 E057"
+#define NUMBER_RULES "E010 E011 E026 E027 E028 W031 W032 E033 W034 E036 E037 E038 E056 E057"
 
 struct check_case {
     const char *id;
@@ -33,7 +33,8 @@ struct c2s_findings run_check(const struct c2s_model *m, enum c2s_level level, b
  * - no error and not this rule on the sound one;
  * - a check of a level runs the rules of that level and those before; counts agree with rows;
  * - quantize and convert refuse the broken model if the rule is an error at level akida or before
- *   (or take it where check is stricter), and take it otherwise; they take the sound one;
+ *   (or take it where check is stricter), in the words of that rule, and take it otherwise; they
+ *   take the sound one;
  * - every rule that belongs to the file has a case.
  * Returns the number of failed tests, for main. */
 int run_check_cases(const struct check_case *cases, int n,

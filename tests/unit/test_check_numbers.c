@@ -134,9 +134,17 @@ static struct c2s_model *threshold_range(bool breaks)
     return scaled(1, breaks ? 20000 : 10000, false);
 }
 
+static struct c2s_model *threshold_overflow(bool breaks)
+{
+    return scaled(1, breaks ? 1e30f : 10000, false);
+}
+
 static struct c2s_model *conversion(bool breaks)
 {
-    return scaled(1, breaks ? 1e30f : 1, false);
+    struct c2s_model *m = chain_quantized(4, 4, 4);
+    if (breaks)
+        c2s_layer_set_param(m->layers[c2s_model_find(m, "dense")], C2S_KERNEL, NULL);
+    return m;
 }
 
 static const struct check_case cases[] = {
@@ -152,6 +160,7 @@ static const struct check_case cases[] = {
     {"E036", "conv_1", small_act_step,
      .stricter = "convert keeps the step; akida refuses the layer"},
     {"E037", "", conversion},
+    {"E038", "conv_1", threshold_overflow},
     {"E056", "conv_1", threshold_range},
     {"E057", "conv_1", act_step_range},
 };

@@ -107,7 +107,7 @@ static void max_pooling_needs_gammas_above_0(void **state)
         struct c2s_quantize_plan plan = plan_448;
         plan.rule = i ? C2S_RULE_18 : C2S_RULE_22;
         c2s_f32(series_layer(m, "bn_1")->params[C2S_GAMMA])[2] = i ? 0 : -0.5f;
-        assert_refused(m, &plan, C2S_UNSUPPORTED, "'bn_1' cannot move in front of max pooling");
+        assert_refused(m, &plan, C2S_UNSUPPORTED, "'bn_1' behind 'pool'");
     }
     struct c2s_model *q = series_quantized(m, &kept, NULL);
     assert_int_equal(series_count_op(q, C2S_OP_BATCH_NORM), 2);

@@ -43,7 +43,7 @@ struct c2s_error {
     enum c2s_code code;
     char where[128]; /* outermost context first: "steps.c2s:14: layer conv2d_2" */
     char text[640];  /* one sentence that ends in what to do, no newline, no final stop */
-    char rule[8];    /* id of the rule of check that is broken, "E005"; "" = none (finding.h) */
+    char rule[8];    /* id of the rule of check that is broken, "E005"; "" = none (rules.h) */
 };
 
 /* Records a failure. Always returns false, so a failing function ends in `return c2s_fail(...)`.

@@ -4,23 +4,7 @@
 #define C2S_FINDING_H
 
 #include <c2s/model.h>
-
-enum c2s_severity { C2S_NOTE, C2S_WARNING, C2S_ERROR };
-enum c2s_level { /* how far the model is meant to get; each level includes those before */
-                 C2S_LEVEL_KERAS,  /* quantize will take it */
-                 C2S_LEVEL_AKIDA,  /* converts and runs in akida's software backend */
-                 C2S_LEVEL_AKD1000 /* maps on the chip */
-};
-
-struct c2s_rule_info { /* one row of the rule table */
-    const char *id;    /* "E014" */
-    enum c2s_severity severity;
-    enum c2s_level level;
-    const char *title;  /* one line */
-    const char *reason; /* why Akida cannot */
-    const char *remedy; /* what to do */
-    const char *source; /* where the rule is documented */
-};
+#include <c2s/rules.h>
 
 struct c2s_finding {
     const struct c2s_rule_info *rule; /* borrowed, static */
@@ -89,10 +73,6 @@ bool c2s_check(const struct c2s_model *m, const struct c2s_check_options *option
                struct c2s_findings *out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_findings_finish(struct c2s_findings *f); /* accepts a zeroed one */
 
-/* All rules, ends with id NULL; and one by id (any case), or NULL. */
-const struct c2s_rule_info *c2s_rules(void);
-const struct c2s_rule_info *c2s_rule_find(const char *id);
-
 /* For each layer of m: index of the Akida layer it becomes (0-based, as in struct c2s_akida_net:
  * with integer inputs 0 is InputData) in akida_index[n_layers], or -1; what it is there in role
  * ("InputConvolutional", "folded", "max 2x2", "global average", "activation", "in front",
@@ -101,14 +81,6 @@ const struct c2s_rule_info *c2s_rule_find(const char *id);
 void c2s_check_map(const struct c2s_model *m, bool input_is_integers, int *akida_index,
                    const char **role);
 
-/* A refusal for which there is a rule: c2s_fail with the text "E005: WHAT; why: what to do", where
- * fmt says WHAT (which layer, what was found) and the rest are the rule's own words, and with the
- * id in err->rule. Always returns false. rule must be in the table. */
-bool c2s_fail_rule(struct c2s_error *err, enum c2s_code code, const char *rule, const char *fmt,
-                   ...) C2S_PRINTF(4, 5);
-
-const char *c2s_severity_name(enum c2s_severity s); /* "error" */
-const char *c2s_level_name(enum c2s_level l);       /* "akd1000" */
-const char *c2s_profile_name(enum c2s_profile p);   /* "production" */
+const char *c2s_profile_name(enum c2s_profile p); /* "production" */
 
 #endif

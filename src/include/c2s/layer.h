@@ -136,6 +136,8 @@ void c2s_layer_set_param(struct c2s_layer *l, enum c2s_role role, struct c2s_ten
 /* Replaces an owned text by a copy; NULL empties it. Fails: NOMEM, the old text stays. */
 bool c2s_layer_set_text(char **field, const char *text, struct c2s_error *err) C2S_MUST_CHECK;
 
+/* The Keras config says data_format 'channels_first': the layer is UNKNOWN then. */
+bool c2s_layer_is_channels_first(const struct c2s_layer *l);
 bool c2s_layer_is_neural(const struct c2s_layer *l);
 /* CONV2D, SEPARABLE_CONV2D or DENSE: what quantize gives integer weights and an Akida layer starts
  * with. */
