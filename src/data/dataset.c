@@ -134,6 +134,24 @@ static struct c2s_tensor *new_batch(const struct c2s_dataset *d, int64_t first, 
     return c2s_tensor_create(dtype, d->info.rank + 1, dims, err);
 }
 
+/* Where `count` raw values are read to, so that they become Keras inputs in out: bytes into the
+ * last quarter of the floats' memory, for widening from the front never overtakes them. */
+static void *raw_place(const struct c2s_dataset *d, int64_t count, float *out)
+{
+    return d->info.dtype == C2S_U8 ? (uint8_t *)out + 3 * count : (void *)out;
+}
+
+static void raw_to_keras(const struct c2s_dataset *d, int64_t count, float *out)
+{
+    float scale = (float)d->info.scale, shift = (float)d->info.shift;
+    const uint8_t *bytes = raw_place(d, count, out);
+    bool is_bytes = d->info.dtype == C2S_U8;
+    for (int64_t i = 0; i < count; i++) {
+        float raw = is_bytes ? (float)bytes[i] : out[i];
+        out[i] = (raw - shift) / scale;
+    }
+}
+
 bool c2s_dataset_keras(const struct c2s_dataset *d, int64_t first, int64_t n, struct c2s_tensor **x,
                        struct c2s_error *err)
 {
@@ -141,20 +159,27 @@ bool c2s_dataset_keras(const struct c2s_dataset *d, int64_t first, int64_t n, st
     if (!t)
         return false;
     int64_t count = c2s_tensor_count(t);
-    float scale = (float)d->info.scale, shift = (float)d->info.shift, *out = c2s_f32(t);
-    /* Bytes are read into the last quarter of the floats' memory: widening from the front never
-     * overtakes them. */
-    uint8_t *bytes = (uint8_t *)t->data + 3 * count;
-    bool is_bytes = d->info.dtype == C2S_U8;
-    if (!gather(d, first, n, is_bytes ? (void *)bytes : t->data, err)) {
+    if (!gather(d, first, n, raw_place(d, count, c2s_f32(t)), err)) {
         c2s_tensor_unref(t);
         return false;
     }
-    for (int64_t i = 0; i < count; i++) {
-        float raw = is_bytes ? (float)bytes[i] : out[i];
-        out[i] = (raw - shift) / scale;
-    }
+    raw_to_keras(d, count, c2s_f32(t));
     *x = t;
+    return true;
+}
+
+bool c2s_dataset_gather(const struct c2s_dataset *d, const int64_t *indices, int64_t n, float *out,
+                        struct c2s_error *err)
+{
+    int64_t row = data_array_row(&d->samples);
+    for (int64_t i = 0; i < n; i++, out += row) {
+        if (indices[i] < 0 || indices[i] >= d->info.n)
+            return c2s_fail(err, C2S_RANGE, "sample %lld of %lld does not exist",
+                            (long long)indices[i], (long long)d->info.n);
+        if (!gather(d, indices[i], 1, raw_place(d, row, out), err))
+            return false;
+        raw_to_keras(d, row, out);
+    }
     return true;
 }
 

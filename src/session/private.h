@@ -4,6 +4,8 @@
 
 #include <c2s/session.h>
 
+#include "base/text.h"
+
 /* The data in use. It is remembered when the session starts and opened when first asked for, so
  * that starting stays cheap and a missing folder stops nobody. */
 struct session_data {
@@ -21,18 +23,6 @@ struct c2s_session {
     const struct c2s_version *current; /* one of held, or NULL */
     struct session_data *data;
 };
-
-/* text.c: a text that grows. After a failure it stays as it was and failed is true. */
-struct text {
-    char *at; /* owned; NULL = empty */
-    size_t length;
-    bool failed;
-};
-void text_add(struct text *t, const char *fmt, ...) C2S_PRINTF(2, 3);
-void text_add_quoted(struct text *t, const char *word); /* so that the shell reads it as one word */
-void text_add_number(struct text *t, double value);     /* shortest that reads back the same */
-/* *out is taken from t: new text. Fails: NOMEM if any part failed. */
-bool text_take(struct text *t, char **out, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* step.c: commands in their canonical form; *out new (c2s_free). */
 bool step_load(const char *path, const struct c2s_keras_read_options *options, char **out,

@@ -42,9 +42,29 @@ bool c2s_dataset_keras(const struct c2s_dataset *d, int64_t first, int64_t n, st
  * integer of 0..255. */
 bool c2s_dataset_raw(const struct c2s_dataset *d, int64_t first, int64_t n, struct c2s_tensor **x,
                      struct c2s_error *err) C2S_MUST_CHECK;
+/* The n samples at the places indices[], each in 0..info.n-1, in their order, Keras form, into out
+ * float32 [n, dims]. For training loops: allocates nothing. Fails: RANGE (no such place), IO. */
+bool c2s_dataset_gather(const struct c2s_dataset *d, const int64_t *indices, int64_t n, float *out,
+                        struct c2s_error *err) C2S_MUST_CHECK;
 const int32_t *c2s_dataset_labels(const struct c2s_dataset *d); /* borrowed, [n] */
 
 /* Where the k-th sample stands in the file (for a limited, seeded subset). */
 int64_t c2s_dataset_source_index(const struct c2s_dataset *d, int64_t k);
+
+/* Data named in one word, as options take it:
+ * PATH[,split=train|test][,scale=X][,shift=X][,limit=N][,seed=N][,labels=FILE]
+ * A comma or a backslash that belongs to a file's name has a backslash in front. */
+struct c2s_dataset_spec {
+    char *path;                         /* owned */
+    struct c2s_dataset_options options; /* labels owned; what is not said is 0 or NULL */
+};
+/* *out is new. Fails: USAGE (says what is wrong and the form), NOMEM. */
+bool c2s_dataset_parse(const char *text, struct c2s_dataset_spec *out,
+                       struct c2s_error *err) C2S_MUST_CHECK;
+/* The inverse: *out is new text (c2s_text_free) with everything that is not 0 or NULL, in the order
+ * above. Equal data gives equal text. Fails: NOMEM. */
+bool c2s_dataset_text(const char *path, const struct c2s_dataset_options *options, char **out,
+                      struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_dataset_spec_finish(struct c2s_dataset_spec *s); /* accepts a zeroed one */
 
 #endif

@@ -1,6 +1,7 @@
 /* A text that grows, and the two ways words and numbers are written so that they read back. */
-#include "session/private.h"
+#include "base/text.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
