@@ -26,6 +26,7 @@ allowed_place() {
     jansson.h) place='src/base/json.c' ;;
     dnnl.h | oneapi/*) place='src/engine/dnnl*.[ch] src/akida/dnnl*.[ch]' ;;
     zlib.h) place='src/data/stream.c' ;;
+    minizip/*) place='src/zip/zip.c' ;;
     sha2.h) place='src/tensor/hash.c' ;;
     sqlite3.h) place='store/*.[ch]' ;;
     readline/* | curses.h | term.h | ncurses.h | ncursesw/*) place='ui/term/*.[ch]' ;;
@@ -37,7 +38,7 @@ allowed_place() {
 rank() {
     case $1 in
     base) echo 0 ;;
-    tensor | rules) echo 1 ;;
+    tensor | rules | zip) echo 1 ;;
     graph | h5) echo 2 ;;
     keras | quant | check | data | engine) echo 3 ;;
     train | akida) echo 4 ;;
