@@ -21,6 +21,10 @@ void h5_names_finish(struct h5_names *names); /* accepts a zeroed one */
  * (SavedModel folder, .keras zip, TFLite, ONNX, Git LFS pointer, HTML page, truncated HDF5, empty)
  * and what to do. */
 bool h5_open(const char *path, struct h5_file **out, struct c2s_error *err) C2S_MUST_CHECK;
+/* The same for a file unpacked into memory. bytes is from c2s_malloc and taken, even on failure;
+ * `shown` is how messages call it. */
+bool h5_open_memory(void *bytes, size_t n, const char *shown, struct h5_file **out,
+                    struct c2s_error *err) C2S_MUST_CHECK;
 void h5_close(struct h5_file *f); /* accepts NULL */
 const char *h5_path(const struct h5_file *f);
 
@@ -31,6 +35,11 @@ bool h5_is_dataset(struct h5_file *f, const char *path);
 /* Names of the members of a group, alphabetical. */
 bool h5_members(struct h5_file *f, const char *group, struct h5_names *out,
                 struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Appends the paths of all datasets below a group. Fails: FORMAT, also for a link among them that
+ * leaves the group tree. */
+bool h5_datasets(struct h5_file *f, const char *group, struct h5_names *out,
+                 struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Attributes. *found false when there is none (that is no failure). Strings of every kind: fixed
  * and variable, NUL-terminated, NUL- or space-padded, ASCII or UTF-8, scalar or [1]. */

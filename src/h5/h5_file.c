@@ -54,43 +54,123 @@ static bool open_heap(struct h5_file *f, struct c2s_error *err)
                         "'%s' is an HDF5 file with addresses of %zu bytes; rewrite it with "
                         "h5repack",
                         f->path, address_bytes);
-    return h5_heap_open(&f->heap, f->path, user_block, err);
+    return f->memory ? h5_heap_in_memory(&f->heap, f->memory, f->bytes, user_block, err)
+                     : h5_heap_open(&f->heap, f->path, user_block, err);
+}
+
+/* HDF5's name of the file differs from the user's when it is in memory. */
+static bool open_file(struct h5_file *f, const char *name, hid_t access, struct c2s_error *err)
+{
+    f->id = H5Fopen(name, H5F_ACC_RDONLY, access);
+    H5Pclose(access);
+    if (f->id >= 0)
+        return open_heap(f, err);
+    char reason[160];
+    snprintf(reason, sizeof reason, "%s", h5_reason());
+    bool is_hdf5 =
+        f->memory ? memcmp(f->memory, "\x89HDF\r\n\x1a\n", 8) == 0 : H5Fis_hdf5(name) > 0;
+    return c2s_fail(err, C2S_FORMAT,
+                    is_hdf5 ? "HDF5 file '%s' is cut short or damaged (%s); copy or download it "
+                              "again"
+                            : "'%s' is not an HDF5 file; give a Keras model saved as .h5 or .keras",
+                    f->path, reason);
+}
+
+/* New, closed again by h5_close; id is -1. */
+static struct h5_file *create_file(const char *shown, struct c2s_error *err)
+{
+    struct h5_file *f = c2s_calloc(1, sizeof *f);
+    be_quiet();
+    if (f && (f->path = c2s_strdup(shown))) {
+        f->id = -1;
+        f->heap.fd = -1;
+        return f;
+    }
+    c2s_free(f);
+    c2s_fail_nomem(err);
+    return NULL;
 }
 
 bool h5_open(const char *path, struct h5_file **out, struct c2s_error *err)
 {
-    be_quiet();
     struct stat info;
     if (!h5_check_magic(path, err))
         return false;
-    struct h5_file *f = c2s_calloc(1, sizeof *f);
-    if (!f || !(f->path = c2s_strdup(path))) {
-        c2s_free(f);
-        return c2s_fail_nomem(err);
-    }
+    struct h5_file *f = create_file(path, err);
+    if (!f)
+        return false;
     f->bytes = stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_file_locking(access, false, true); /* a lock fails on read-only network folders */
-    f->id = H5Fopen(path, H5F_ACC_RDONLY, access);
-    H5Pclose(access);
-    if (f->id < 0) {
-        if (H5Fis_hdf5(path) > 0)
-            c2s_fail(err, C2S_FORMAT,
-                     "HDF5 file '%s' is cut short or damaged (%s); copy or download it again", path,
-                     h5_reason());
-        else
-            c2s_fail(err, C2S_FORMAT, "'%s' is not an HDF5 file; give a Keras model saved as .h5",
-                     path);
-        c2s_free(f->path);
-        c2s_free(f);
-        return false;
-    }
-    if (!open_heap(f, err)) {
+    bool ok = open_file(f, path, access, err);
+    if (ok)
+        *out = f;
+    else
         h5_close(f);
+    return ok;
+}
+
+/* HDF5 asks for copies of a file in memory: it gets the memory itself, which h5_close frees. */
+static void *same_image(size_t size, H5FD_file_image_op_t op, void *memory)
+{
+    (void)size, (void)op;
+    return memory;
+}
+
+static void *keep_image(void *to, const void *from, size_t n, H5FD_file_image_op_t op, void *memory)
+{
+    (void)op, (void)memory;
+    return to == from ? to : memcpy(to, from, n);
+}
+
+static herr_t leave_image(void *image, H5FD_file_image_op_t op, void *memory)
+{
+    (void)image, (void)op, (void)memory;
+    return 0;
+}
+
+static void *same_owner(void *memory)
+{
+    return memory;
+}
+
+static herr_t leave_owner(void *memory)
+{
+    (void)memory;
+    return 0;
+}
+
+bool h5_open_memory(void *bytes, size_t n, const char *shown, struct h5_file **out,
+                    struct c2s_error *err)
+{
+    char name[32];
+    struct h5_file *f = create_file(shown, err);
+    if (!f) {
+        c2s_free(bytes);
         return false;
     }
-    *out = f;
-    return true;
+    f->memory = bytes;
+    f->bytes = n;
+    H5FD_file_image_callbacks_t calls = {.image_malloc = same_image,
+                                         .image_memcpy = keep_image,
+                                         .image_free = leave_image,
+                                         .udata_copy = same_owner,
+                                         .udata_free = leave_owner,
+                                         .udata = bytes};
+    snprintf(name, sizeof name, "%p", bytes); /* HDF5 takes files of one name for the same */
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, 1 << 16, false);
+    bool ok = n >= 8 && H5Pset_file_image_callbacks(access, &calls) >= 0 &&
+              H5Pset_file_image(access, bytes, n) >= 0;
+    if (ok)
+        ok = open_file(f, name, access, err);
+    else
+        c2s_fail(err, C2S_FORMAT, "'%s' is too short; save it again", shown);
+    if (ok)
+        *out = f;
+    else
+        h5_close(f);
+    return ok;
 }
 
 void h5_close(struct h5_file *f)
@@ -98,8 +178,10 @@ void h5_close(struct h5_file *f)
     if (!f)
         return;
     be_quiet();
-    H5Fclose(f->id);
+    if (f->id >= 0)
+        H5Fclose(f->id);
     h5_heap_close(&f->heap);
+    c2s_free(f->memory);
     c2s_free(f->path);
     c2s_free(f);
 }
@@ -107,6 +189,14 @@ void h5_close(struct h5_file *f)
 const char *h5_path(const struct h5_file *f)
 {
     return f->path;
+}
+
+static bool fail_link(const struct h5_file *f, const char *path, struct c2s_error *err)
+{
+    return c2s_fail(err, C2S_FORMAT,
+                    "'%s' in '%s' is a soft or external link, which is not followed; save the "
+                    "model again with its weights inside",
+                    path, f->path);
 }
 
 /* Follows path link by link. *found tells whether it is there; a link that leaves the group tree
@@ -129,10 +219,7 @@ static bool check_links(struct h5_file *f, const char *path, bool *found, struct
                 H5Lget_info(f->id, prefix, &info, H5P_DEFAULT) < 0)
                 *found = false;
             else if (info.type != H5L_TYPE_HARD)
-                return c2s_fail(err, C2S_FORMAT,
-                                "'%s' in '%s' is a soft or external link, which is not followed; "
-                                "save the model again with its weights inside",
-                                prefix, f->path);
+                return fail_link(f, prefix, err);
         }
         *end = kept;
         part = kept ? end + 1 : end;
@@ -219,4 +306,40 @@ bool h5_members(struct h5_file *f, const char *group, struct h5_names *out, stru
     h5_names_finish(out);
     return c2s_fail(err, C2S_FORMAT, "cannot list the group '%s' of '%s' (%s); the file is damaged",
                     group, f->path, h5_reason());
+}
+
+struct search {
+    struct h5_file *f;
+    const char *group;
+    struct h5_names *found;
+    struct c2s_error *err;
+};
+
+static herr_t find_dataset(hid_t group, const char *name, const H5L_info_t *info, void *arg)
+{
+    struct search *s = arg;
+    char path[MAX_PATH];
+    int n = snprintf(path, sizeof path, "%s/%s", s->group, name);
+    if (info->type != H5L_TYPE_HARD)
+        return fail_link(s->f, path, s->err) ? 0 : -1;
+    if (n < 0 || (size_t)n >= sizeof path)
+        return c2s_fail(s->err, C2S_FORMAT, "a path in '%s' is too long", s->f->path) ? 0 : -1;
+    hid_t id = H5Oopen(group, name, H5P_DEFAULT);
+    H5I_type_t type = id < 0 ? H5I_BADID : H5Iget_type(id);
+    if (id >= 0)
+        H5Oclose(id);
+    return type != H5I_DATASET || h5_names_add(s->found, path, (size_t)n, s->err) ? 0 : -1;
+}
+
+bool h5_datasets(struct h5_file *f, const char *group, struct h5_names *out, struct c2s_error *err)
+{
+    struct search s = {f, group, out, err};
+    hid_t id = h5_object_open(f, group, err);
+    if (id < 0)
+        return false;
+    bool ok = H5Iget_type(id) != H5I_GROUP ||
+              H5Lvisit(id, H5_INDEX_NAME, H5_ITER_INC, find_dataset, &s) >= 0;
+    H5Oclose(id);
+    return ok || c2s_fail(err, C2S_FORMAT, "cannot list '%s' of '%s' (%s); the file is damaged",
+                          group, f->path, h5_reason());
 }

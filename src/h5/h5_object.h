@@ -9,6 +9,7 @@
 struct h5_file {
     hid_t id;
     char *path;
+    void *memory; /* owned; the whole file when it is in memory, else NULL */
     uint64_t bytes;
     struct h5_heap heap;
 };

@@ -72,17 +72,30 @@ bool h5_heap_open(struct h5_heap *heap, const char *path, uint64_t base, struct 
     return true;
 }
 
+bool h5_heap_in_memory(struct h5_heap *heap, const void *memory, uint64_t n, uint64_t base,
+                       struct c2s_error *err)
+{
+    *heap = (struct h5_heap){.fd = -1, .memory = memory, .base = base};
+    if (n < base)
+        return fail_damaged(err);
+    heap->bytes = n - base;
+    return true;
+}
+
 void h5_heap_close(struct h5_heap *heap)
 {
-    if (heap->fd > 0)
+    if (heap->fd >= 0)
         close(heap->fd);
     c2s_free(heap->collection);
 }
 
 static bool read_at(const struct h5_heap *heap, uint64_t at, void *out, uint64_t n)
 {
-    return n <= heap->bytes && at <= heap->bytes - n &&
-           pread(heap->fd, out, n, (off_t)(heap->base + at)) == (ssize_t)n;
+    if (n > heap->bytes || at > heap->bytes - n)
+        return false;
+    if (heap->memory)
+        return memcpy(out, heap->memory + heap->base + at, n) != NULL;
+    return pread(heap->fd, out, n, (off_t)(heap->base + at)) == (ssize_t)n;
 }
 
 static bool add_block(struct header *h, uint64_t at, uint64_t bytes)

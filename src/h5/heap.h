@@ -7,16 +7,19 @@
 #include "h5/h5.h"
 
 struct h5_heap {
-    int fd;
-    uint64_t base;             /* where the HDF5 file begins in the file: behind a user block */
-    uint64_t bytes;            /* from base to the end */
-    unsigned char *collection; /* owned: the last global heap collection read */
+    int fd;                      /* -1 = none */
+    const unsigned char *memory; /* borrowed; instead of fd */
+    uint64_t base;               /* where the HDF5 file begins in the file: behind a user block */
+    uint64_t bytes;              /* from base to the end */
+    unsigned char *collection;   /* owned: the last global heap collection read */
     uint64_t collection_at, collection_bytes;
 };
 
 bool h5_heap_open(struct h5_heap *heap, const char *path, uint64_t base,
                   struct c2s_error *err) C2S_MUST_CHECK;
-void h5_heap_close(struct h5_heap *heap); /* accepts a zeroed one that was never opened */
+bool h5_heap_in_memory(struct h5_heap *heap, const void *memory, uint64_t n, uint64_t base,
+                       struct c2s_error *err) C2S_MUST_CHECK;
+void h5_heap_close(struct h5_heap *heap);
 
 /* Fails with FORMAT when an attribute in the object header at `header` (from base) claims more data
  * than it has, which HDF5 1.10 believes. */

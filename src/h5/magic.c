@@ -16,8 +16,7 @@ static const struct {
     const char *bytes; /* compared without regard to case, so that <HTML> is seen too */
     const char *what;
 } formats[] = {
-    {0, "PK\x03\x04",
-     "a zip archive, probably a Keras 3 .keras file; save it as .h5: model.save('model.h5')"},
+    {0, "PK\x03\x04", "a zip archive, perhaps a Keras 3 .keras model, which 'load' reads"},
     {0, "version https://git-lfs",
      "a Git LFS pointer, not the model itself; run 'git lfs pull' to fetch it"},
     {0, "<!doctype html",

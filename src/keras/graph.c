@@ -103,15 +103,23 @@ static void unique_name(const struct keras_build *b, const char *prefix, const c
         snprintf(out, size, "%s%s@%d", prefix, name, use);
 }
 
-static bool refuse_keras_1(const struct c2s_json *layer, struct c2s_error *err)
+bool keras_fail_old(struct c2s_error *err)
 {
-    const struct c2s_json *config = keras_config_of(layer);
-    if (!c2s_json_get(config, "nb_filter") && !c2s_json_get(config, "border_mode") &&
-        !c2s_json_get(config, "dim_ordering"))
-        return true;
     return c2s_fail(err, C2S_FORMAT,
                     "the file was written by Keras 1; load it with Keras 2.0 to 2.2 in Python and "
                     "save it again");
+}
+
+static bool refuse_keras_1(const struct c2s_json *layer, struct c2s_error *err)
+{
+    const struct c2s_json *config = keras_config_of(layer);
+    static const char *const keys[] = {"nb_filter", "border_mode", "dim_ordering", "output_dim"};
+    bool is_old = false;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        is_old = is_old || c2s_json_get(config, keys[i]);
+    if (!is_old || strcmp(keras_class_of(layer), "Embedding") == 0) /* which kept output_dim */
+        return true;
+    return keras_fail_old(err);
 }
 
 /* Attributes and inputs; a layer that cannot be computed becomes UNKNOWN with a note. */

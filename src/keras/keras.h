@@ -1,13 +1,13 @@
 /* Private to src/keras: how the reader is cut. A file becomes a model in three steps: config.c
  * turns one layer's JSON into attributes, graph.c turns the nested configs into one flat graph,
- * weights.c finds each layer's numbers. */
+ * named.c and numbered.c find each layer's numbers. */
 #ifndef C2S_KERAS_PRIVATE_H
 #define C2S_KERAS_PRIVATE_H
 
 #include <c2s/json.h>
 #include <c2s/keras.h>
 
-#include "h5/h5.h"
+#include "keras/source.h"
 
 /* Where a layer of the model comes from; parallel to model->layers. */
 struct keras_origin {
@@ -22,8 +22,8 @@ struct keras_build {
     struct c2s_model *model;
     struct keras_origin *origins; /* owned; strings and JSON borrowed from the config */
     const struct c2s_json *config;
-    struct h5_file *weights; /* borrowed */
-    const char *root;        /* of the groups with weights: "/model_weights" or "" */
+    const struct keras_source *source;            /* borrowed; of the weights */
+    bool is_config_foreign;                       /* config is from another file than the weights */
     const struct c2s_keras_read_options *options; /* never NULL */
 };
 
@@ -39,13 +39,17 @@ const char *keras_about_class(const char *class_name);
 /* class_name without the package in front of '>'; borrowed from it. */
 const char *keras_bare_class(const char *class_name);
 
+/* Fails: the file is of Keras 1; what to do. Always false. */
+bool keras_fail_old(struct c2s_error *err);
+
 /* Rank and dims of [null, 28, 28, 1] without the batch axis; false if it is no such shape. */
 bool keras_shape(const struct c2s_json *shape, int *rank, int64_t *dims);
 
 /* Adds all layers of build->config to build->model. */
 bool keras_build_graph(struct keras_build *build, struct c2s_error *err) C2S_MUST_CHECK;
 
-/* Reads every layer's tensors; shapes must be inferred. */
-bool keras_read_weights(struct keras_build *build, struct c2s_error *err) C2S_MUST_CHECK;
+/* Read every layer's tensors, in either layout; shapes must be inferred. */
+bool keras_read_named(struct keras_build *b, struct c2s_error *err) C2S_MUST_CHECK;
+bool keras_read_numbered(struct keras_build *b, struct c2s_error *err) C2S_MUST_CHECK;
 
 #endif

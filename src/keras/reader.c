@@ -1,54 +1,10 @@
-/* Reads a Keras .h5 file: config, graph, shapes, weights, and a report of what was found. */
+/* Reads a Keras file: config, graph, shapes, weights, and a report of what was found. */
 #include <c2s/keras.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "keras/keras.h"
-
-static bool read_config(struct h5_file *f, struct c2s_json **config, struct c2s_error *err)
-{
-    char *text;
-    bool found;
-    if (!h5_attr_text(f, "/", "model_config", &text, &found, err))
-        return false;
-    if (found) {
-        *config = c2s_json_parse(text, strlen(text), err);
-        c2s_free(text);
-        if (!*config)
-            return c2s_fail_at(err, "model_config of '%s'", h5_path(f));
-        return true;
-    }
-    struct h5_names names;
-    if (!h5_attr_names(f, "/", "layer_names", &names, &found, err))
-        return false;
-    h5_names_finish(&names);
-    if (found || h5_exists(f, "/layers") || h5_exists(f, "/_layer_checkpoint_dependencies"))
-        return c2s_fail(err, C2S_FORMAT,
-                        "'%s' holds weights only, without the model; in Python build the model, "
-                        "load_weights() and save it whole: model.save('model.h5')",
-                        h5_path(f));
-    return c2s_fail(err, C2S_FORMAT,
-                    "'%s' is an HDF5 file without a Keras model; give a model saved by "
-                    "model.save('model.h5')",
-                    h5_path(f));
-}
-
-static bool read_version(struct h5_file *f, struct c2s_model *m, struct c2s_error *err)
-{
-    char *text;
-    bool found;
-    if (!h5_attr_text(f, "/", "keras_version", &text, &found, err))
-        return false;
-    if (!found && h5_exists(f, "/model_weights") &&
-        !h5_attr_text(f, "/model_weights", "keras_version", &text, &found, err))
-        return false;
-    if (!found)
-        return true;
-    bool ok = c2s_layer_set_text(&m->keras_version, text, err);
-    c2s_free(text);
-    return ok;
-}
 
 /* The axis counted from 0 without the batch axis, or -1 if it is none of the layer's. */
 static int axis_index(int axis, int rank)
@@ -118,54 +74,125 @@ static void limit_scales(struct c2s_model *m)
     }
 }
 
-static bool note_origin(struct c2s_model *m, struct c2s_error *err)
+/* The name of a dtype policy: "mixed_float16", or a dictionary around it; "" = none. */
+static const char *policy_of(const struct c2s_json *layer)
+{
+    const struct c2s_json *dtype = c2s_json_get(c2s_json_get(layer, "config"), "dtype");
+    const char *inside =
+        c2s_json_text(c2s_json_get(c2s_json_get(dtype, "config"), "name"), "float32");
+    return c2s_json_text(dtype, inside);
+}
+
+/* Numbers are computed in float32, whatever Keras computes a layer in. */
+static bool note_precision(struct keras_build *b, struct c2s_error *err)
+{
+    const char *policy = NULL;
+    int n = 0;
+    for (int i = 0; i < b->model->n_layers; i++) {
+        const char *own = policy_of(b->origins[i].layer);
+        if (b->model->layers[i]->op == C2S_OP_INPUT || strcmp(own, "float32") == 0)
+            continue;
+        policy = policy ? policy : own;
+        n++;
+    }
+    return n == 0 || c2s_model_add_note(b->model, C2S_NOTE_ASSUMED, err,
+                                        "%d layer%s computed in float32, in Keras by the policy "
+                                        "'%s'",
+                                        n, n == 1 ? " is" : "s are", policy);
+}
+
+static bool note_origin(struct keras_build *b, struct c2s_error *err)
 {
     static const char *const dialects[] = {"float", "quantized by cnn2snn 1.8",
                                            "quantized by cnn2snn 2.2"};
-    return c2s_model_add_note(m, C2S_NOTE_READ, err,
-                              "%s model '%s' of Keras %s, %s; %d of %d tensors read",
-                              m->is_sequential ? "Sequential" : "Functional", m->name,
-                              *m->keras_version ? m->keras_version : "(release unknown)",
-                              dialects[m->dialect], m->n_tensors_read, m->n_tensors_expected);
+    struct c2s_model *m = b->model;
+    bool ok = c2s_model_add_note(m, C2S_NOTE_READ, err,
+                                 "%s model '%s' of Keras %s, %s; %d of %d tensors read",
+                                 m->is_sequential ? "Sequential" : "Functional", m->name,
+                                 *m->keras_version ? m->keras_version : "(release unknown)",
+                                 dialects[m->dialect], m->n_tensors_read, m->n_tensors_expected);
+    if (ok && b->is_config_foreign)
+        ok = c2s_model_add_note(m, C2S_NOTE_READ, err, "its structure from '%s'",
+                                b->options->config);
+    if (ok && b->source->has_optimizer)
+        ok = c2s_model_add_note(m, C2S_NOTE_SKIPPED, err,
+                                "the state of the optimizer, which only training needs");
+    return ok && note_precision(b, err);
 }
 
-static bool read_model(struct h5_file *f, const struct c2s_json *config,
-                       const struct c2s_keras_read_options *options, struct c2s_model **out,
-                       struct c2s_error *err)
+static bool is_keras_1(const char *version)
 {
-    const char *name = c2s_json_text(c2s_json_get(c2s_json_get(config, "config"), "name"), "model");
-    struct keras_build b = {.model = c2s_model_create(name, err),
-                            .config = config,
-                            .weights = f,
-                            .root = "/model_weights",
-                            .options = options};
-    bool ok = b.model && read_version(f, b.model, err) && keras_build_graph(&b, err) &&
-              c2s_model_infer_shapes(b.model, err) && check_axes(b.model, err) &&
-              c2s_model_infer_shapes(b.model, err) && keras_read_weights(&b, err);
-    if (ok) {
-        b.model->dialect = find_dialect(b.model);
-        limit_scales(b.model);
-        ok = note_origin(b.model, err);
-    }
-    c2s_free(b.origins);
-    if (ok)
-        *out = b.model;
-    else
-        c2s_model_destroy(b.model);
-    return ok;
+    return version && version[0] == '1' && (version[1] == '.' || version[1] == '\0');
+}
+
+static bool read_model(struct keras_build *b, const char *version, struct c2s_error *err)
+{
+    const char *name =
+        c2s_json_text(c2s_json_get(c2s_json_get(b->config, "config"), "name"), "model");
+    b->model = c2s_model_create(name, err);
+    bool is_named = b->source->layout == KERAS_NAMED;
+    bool ok = b->model && c2s_layer_set_text(&b->model->keras_version, version ? version : "", err);
+    if (ok && is_keras_1(version))
+        ok = keras_fail_old(err);
+    ok = ok && keras_build_graph(b, err) && c2s_model_infer_shapes(b->model, err) &&
+         check_axes(b->model, err) && c2s_model_infer_shapes(b->model, err) &&
+         (is_named ? keras_read_named(b, err) : keras_read_numbered(b, err));
+    if (!ok)
+        return false;
+    b->model->dialect = find_dialect(b->model);
+    limit_scales(b->model);
+    return note_origin(b, err);
+}
+
+/* Which of the two files says the structure; the other one is not needed or refused. */
+static bool choose_config(const char *path, const char *other_path,
+                          const struct keras_source *source, struct keras_source *other,
+                          struct c2s_error *err)
+{
+    if (!source->weights)
+        return c2s_fail(err, C2S_FORMAT,
+                        "'%s' is JSON, a structure without weights; load the file with the "
+                        "weights: load FILE --config %s",
+                        path, path);
+    if (source->config && other_path)
+        return c2s_fail(err, C2S_USAGE, "'%s' holds its own structure; load it without --config",
+                        path);
+    if (source->config)
+        return true;
+    if (!other_path)
+        return c2s_fail(err, C2S_FORMAT,
+                        "'%s' holds weights only; name the file with the structure: load FILE "
+                        "--config OTHER, where OTHER is a whole model or the JSON of "
+                        "model.to_json()",
+                        path);
+    if (!keras_source_open(other_path, other, err))
+        return false;
+    return other->config || c2s_fail(err, C2S_FORMAT,
+                                     "'%s' holds weights only, no structure; give --config a whole "
+                                     "model or the JSON of model.to_json()",
+                                     other_path);
 }
 
 bool c2s_keras_read(const char *path, const struct c2s_keras_read_options *options,
                     struct c2s_model **out, struct c2s_error *err)
 {
-    struct h5_file *f;
-    struct c2s_json *config = NULL;
     static const struct c2s_keras_read_options none;
-    if (!h5_open(path, &f, err))
+    struct keras_source source, other = {0};
+    struct keras_build b = {.source = &source, .options = options ? options : &none};
+    if (!keras_source_open(path, &source, err))
         return false;
-    bool ok =
-        read_config(f, &config, err) && read_model(f, config, options ? options : &none, out, err);
-    c2s_json_free(config);
-    h5_close(f);
+    bool ok = choose_config(path, b.options->config, &source, &other, err);
+    if (ok) {
+        b.is_config_foreign = !source.config;
+        b.config = source.config ? source.config : other.config;
+        ok = read_model(&b, other.keras_version ? other.keras_version : source.keras_version, err);
+    }
+    if (ok)
+        *out = b.model;
+    else
+        c2s_model_destroy(b.model);
+    c2s_free(b.origins);
+    keras_source_close(&source);
+    keras_source_close(&other);
     return ok;
 }

@@ -87,12 +87,39 @@ bool keras_fits(const struct keras_wanted *w, const struct h5_shape *shape)
     return true;
 }
 
+bool keras_fail_missing(const struct keras_build *b, const struct keras_wanted *w,
+                        const struct h5_shape *has, struct c2s_error *err)
+{
+    const struct c2s_layer *l = b->model->layers[w->layer];
+    const char *role = c2s_role_name(w->role);
+    char wants[96], is[96];
+    c2s_shape_text(w->rank, w->dims, wants, sizeof wants);
+    if (!has)
+        return c2s_fail(err, C2S_FORMAT,
+                        "layer '%s': its %s (%s) is not in the file; save the whole model again",
+                        l->name, role, wants);
+    return c2s_fail(err, C2S_SHAPE,
+                    "layer '%s': its %s in the file has the shape (%s) instead of (%s); save the "
+                    "model again",
+                    l->name, role, c2s_shape_text(has->rank, has->dims, is, sizeof is), wants);
+}
+
+void keras_share(struct keras_build *b)
+{
+    for (int i = 0; i < b->model->n_layers; i++) {
+        const struct c2s_layer *first = b->model->layers[b->origins[i].first_use];
+        for (int role = 0; first != b->model->layers[i] && role < C2S_ROLE_COUNT; role++)
+            c2s_layer_set_param(b->model->layers[i], (enum c2s_role)role,
+                                c2s_tensor_ref(first->params[role]));
+    }
+}
+
 bool keras_take(struct keras_build *b, const struct keras_wanted *w, const char *path,
                 const struct h5_shape *shape, struct c2s_error *err)
 {
     struct c2s_layer *l = b->model->layers[w->layer];
     struct c2s_tensor *t;
-    if (!h5_read(b->weights, path, C2S_F32, &t, err))
+    if (!h5_read(b->source->weights, path, C2S_F32, &t, err))
         return false;
     c2s_layer_set_param(l, w->role, t);
     b->model->n_tensors_read++;

@@ -19,6 +19,12 @@ struct keras_wanted {
 int keras_wanted(const struct c2s_model *m, int layer, struct keras_wanted out[KERAS_MOST_WANTED]);
 bool keras_fits(const struct keras_wanted *w, const struct h5_shape *shape);
 
+/* Fails: what is wanted is not in the file, or has another shape there (NULL = it is not). */
+bool keras_fail_missing(const struct keras_build *b, const struct keras_wanted *w,
+                        const struct h5_shape *has, struct c2s_error *err);
+/* A later use of a shared layer gets the tensors of the first one. */
+void keras_share(struct keras_build *b);
+
 /* Reads the dataset at path as what is wanted, counts it, and notes a type that is not float32. */
 bool keras_take(struct keras_build *b, const struct keras_wanted *w, const char *path,
                 const struct h5_shape *shape, struct c2s_error *err) C2S_MUST_CHECK;

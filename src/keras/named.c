@@ -134,23 +134,13 @@ static void match_all(struct group *g, const struct keras_build *b)
     match_in_order(g, b);
 }
 
-static bool fail_missing(const struct group *g, const struct wanted *w, const struct c2s_layer *l,
-                         struct c2s_error *err)
+/* The unused tensor that the file has for the role, or NULL. */
+static const struct stored *unused_of_role(const struct group *g, enum c2s_role role)
 {
-    char wants[96], has[96];
-    c2s_shape_text(w->need.rank, w->need.dims, wants, sizeof wants);
     for (int i = 0; i < g->n_stored; i++)
-        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->need.role))
-            return c2s_fail(
-                err, C2S_SHAPE,
-                "layer '%s': its %s in the file has the shape (%s) instead of (%s); "
-                "save the model again",
-                l->name, c2s_role_name(w->need.role),
-                c2s_shape_text(g->stored[i].shape.rank, g->stored[i].shape.dims, has, sizeof has),
-                wants);
-    return c2s_fail(err, C2S_FORMAT,
-                    "layer '%s': its %s (%s) is not in the file; save the whole model again",
-                    l->name, c2s_role_name(w->need.role), wants);
+        if (!g->stored[i].is_used && has_tail(&g->stored[i], role))
+            return &g->stored[i];
+    return NULL;
 }
 
 /* Reads what was matched. */
@@ -162,8 +152,10 @@ static bool read_group(struct group *g, struct keras_build *b, struct c2s_error 
             w->found->is_used = false;
             w->found = NULL;
         }
-        if (!w->found)
-            return fail_missing(g, w, b->model->layers[w->need.layer], err);
+        if (!w->found) {
+            const struct stored *other = unused_of_role(g, w->need.role);
+            return keras_fail_missing(b, &w->need, other ? &other->shape : NULL, err);
+        }
         if (!keras_take(b, &w->need, w->found->path, &w->found->shape, err))
             return false;
     }
@@ -174,10 +166,10 @@ static bool read_group(struct group *g, struct keras_build *b, struct c2s_error 
 static bool list_stored(struct group *g, const struct keras_build *b, const char *name,
                         struct h5_names *names, struct c2s_error *err)
 {
-    struct h5_file *f = b->weights;
+    struct h5_file *f = b->source->weights;
     char path[MAX_PATH / 2];
     bool found;
-    snprintf(path, sizeof path, "%s/%s", b->root, name);
+    snprintf(path, sizeof path, "%s/%s", b->source->root, name);
     if (!h5_exists(f, path))
         return true;
     if (!h5_attr_names(f, path, "weight_names", names, &found, err))
@@ -245,23 +237,13 @@ static bool load_group(struct keras_build *b, const char *name, struct c2s_error
     return ok;
 }
 
-/* A later use of a shared layer has the tensors of the first one. */
-static void share_params(struct keras_build *b)
+bool keras_read_named(struct keras_build *b, struct c2s_error *err)
 {
-    for (int i = 0; i < b->model->n_layers; i++) {
-        const struct c2s_layer *first = b->model->layers[b->origins[i].first_use];
-        for (int role = 0; first != b->model->layers[i] && role < C2S_ROLE_COUNT; role++)
-            c2s_layer_set_param(b->model->layers[i], (enum c2s_role)role,
-                                c2s_tensor_ref(first->params[role]));
-    }
-}
-
-bool keras_read_weights(struct keras_build *b, struct c2s_error *err)
-{
-    if (*b->root && !h5_exists(b->weights, b->root))
+    const struct keras_source *s = b->source;
+    if (*s->root && !h5_exists(s->weights, s->root))
         return c2s_fail(err, C2S_FORMAT,
                         "'%s' has a model's config but no weights; save it by model.save()",
-                        h5_path(b->weights));
+                        h5_path(s->weights));
     for (int i = 0; i < b->model->n_layers; i++) {
         bool is_seen = b->model->layers[i]->op == C2S_OP_INPUT;
         for (int k = 0; k < i && !is_seen; k++)
@@ -270,6 +252,6 @@ bool keras_read_weights(struct keras_build *b, struct c2s_error *err)
         if (!is_seen && !load_group(b, b->origins[i].group, err))
             return false;
     }
-    share_params(b);
+    keras_share(b);
     return true;
 }
