@@ -19,16 +19,21 @@ static void assert_nomem(const struct c2s_error *err, const char *what, long n)
 static void reading(void **state)
 {
     (void)state;
-    static const char *const files[] = {"corpus/v18_nest.h5", "gallery/residual.h5",
-                                        "corpus/v18_qt.h5"};
+    static const char *const files[] = {"corpus/v18_nest.h5",       "gallery/residual.h5",
+                                        "corpus/v18_qt.h5",         "corpus/k3_nest.keras",
+                                        "corpus/k3_seq.weights.h5", "corpus/v22_seq_weights.h5"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         const char *path = data_path("%s", files[i]);
+        struct c2s_keras_read_options options = {.config = !strstr(path, "weights") ? NULL
+                                                           : strstr(path, "k3")
+                                                               ? data_path("corpus/k3_seq.keras")
+                                                               : data_path("corpus/v22_seq.h5")};
         bool ok = false;
         for (long n = 1; !ok; n++) {
             struct c2s_error err = {0};
             struct c2s_model *m = NULL;
             c2s_alloc_fail_after(n);
-            ok = c2s_keras_read(path, NULL, &m, &err);
+            ok = c2s_keras_read(path, &options, &m, &err);
             c2s_alloc_fail_after(0);
             if (!ok)
                 assert_nomem(&err, files[i], n);
