@@ -28,9 +28,7 @@ void ref_rescaling(const struct ref_call *c)
             c2s_f32(c->in[0])[i] * c->layer->attr.rescaling.scale + c->layer->attr.rescaling.offset;
 }
 
-/* Position in a tensor of `dims` of element `index` of one of shape `of`; dimensions of 1 repeat.
- * Both have that rank. */
-static int64_t broadcast(int64_t index, int rank, const int64_t *of, const int64_t *dims)
+int64_t ref_broadcast(int64_t index, int rank, const int64_t *of, const int64_t *dims)
 {
     int64_t position = 0, step = 1;
     for (int i = rank - 1; i >= 0; i--) {
@@ -49,7 +47,7 @@ void ref_add(const struct ref_call *c)
         float sum = 0;
         for (int k = 0; k < c->layer->n_inputs; k++) {
             const struct c2s_tensor *x = c->in[k];
-            float value = c2s_f32(x)[broadcast(i, x->rank, c->out->dims, x->dims)];
+            float value = c2s_f32(x)[ref_broadcast(i, x->rank, c->out->dims, x->dims)];
             sum = k ? sum + value : value;
         }
         c2s_f32(c->out)[i] = sum;
@@ -89,7 +87,7 @@ static void prelu(const struct ref_call *c)
     for (int64_t i = 0; i < count; i++) {
         float x = c2s_f32(c->in[0])[i];
         float slope =
-            c2s_f32(alpha)[broadcast(i % sample, alpha->rank, c->out->dims + 1, alpha->dims)];
+            c2s_f32(alpha)[ref_broadcast(i % sample, alpha->rank, c->out->dims + 1, alpha->dims)];
         c2s_f32(c->out)[i] = x < 0.0f ? slope * x : x;
     }
 }

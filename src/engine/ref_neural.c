@@ -2,72 +2,61 @@
  * Letters: N batch; H W C input; OH OW output; KH KW kernel; CI CO channels in and out. */
 #include "engine/ref.h"
 
-struct window {
-    int64_t h, w, c, oh, ow; /* input and output image */
-    int64_t top, left;       /* padding in front */
-    const struct c2s_conv_attr *attr;
-};
-
-static struct window window_of(const struct ref_call *c)
+struct ref_window ref_window_of(const struct c2s_conv_attr *a, const int64_t *image)
 {
-    const struct c2s_tensor *x = c->in[0];
-    const struct c2s_conv_attr *a = &c->layer->attr.conv;
-    struct window v = {.h = x->dims[1], .w = x->dims[2], .c = x->dims[3], .attr = a};
+    struct ref_window v = {.h = image[0], .w = image[1], .c = image[2], .attr = a};
     v.oh = c2s_window_length(v.h, a->kernel[0], a->strides[0], a->dilation[0], a->padding, &v.top);
     v.ow = c2s_window_length(v.w, a->kernel[1], a->strides[1], a->dilation[1], a->padding, &v.left);
     return v;
 }
 
-/* The input pixel under kernel tap (ky, kx) at output (y, x): its C values, or NULL in the padding.
- */
-static const float *pixel(const struct window *v, const float *image, int64_t y, int64_t x, int ky,
-                          int kx)
+int64_t ref_pixel(const struct ref_window *v, int64_t y, int64_t x, int ky, int kx)
 {
     int64_t iy = y * v->attr->strides[0] - v->top + (int64_t)ky * v->attr->dilation[0];
     int64_t ix = x * v->attr->strides[1] - v->left + (int64_t)kx * v->attr->dilation[1];
     if (iy < 0 || iy >= v->h || ix < 0 || ix >= v->w)
-        return NULL;
-    return image + (iy * v->w + ix) * v->c;
+        return -1;
+    return (iy * v->w + ix) * v->c;
 }
 
 /* One output number of a convolution whose kernel is [KH, KW, CI of the group, CO]. */
-static float conv2d_at(const struct window *v, const float *image, const float *kernel, int64_t y,
-                       int64_t x, int64_t filter)
+static float conv2d_at(const struct ref_window *v, const float *image, const float *kernel,
+                       int64_t y, int64_t x, int64_t filter)
 {
     int64_t filters = v->attr->filters, channels = v->c / v->attr->groups;
     int64_t first = filter / (filters / v->attr->groups) * channels;
     double sum = 0;
     for (int ky = 0; ky < v->attr->kernel[0]; ky++)
         for (int kx = 0; kx < v->attr->kernel[1]; kx++) {
-            const float *p = pixel(v, image, y, x, ky, kx);
+            int64_t p = ref_pixel(v, y, x, ky, kx);
             const float *k = kernel + (ky * v->attr->kernel[1] + kx) * channels * filters + filter;
-            for (int64_t i = 0; p && i < channels; i++)
-                sum += (double)p[first + i] * (double)k[i * filters];
+            for (int64_t i = 0; p >= 0 && i < channels; i++)
+                sum += (double)image[p + first + i] * (double)k[i * filters];
         }
     return (float)sum;
 }
 
 /* Kernel [KH, KW, C, M]; output channel c * M + m. */
-static float depthwise_at(const struct window *v, const float *image, const float *kernel,
+static float depthwise_at(const struct ref_window *v, const float *image, const float *kernel,
                           int64_t y, int64_t x, int64_t channel)
 {
     int64_t multiplier = v->attr->depth_multiplier, channels = v->c * multiplier;
     double sum = 0;
     for (int ky = 0; ky < v->attr->kernel[0]; ky++)
         for (int kx = 0; kx < v->attr->kernel[1]; kx++) {
-            const float *p = pixel(v, image, y, x, ky, kx);
-            if (p)
-                sum += (double)p[channel / multiplier] *
+            int64_t p = ref_pixel(v, y, x, ky, kx);
+            if (p >= 0)
+                sum += (double)image[p + channel / multiplier] *
                        (double)kernel[(ky * v->attr->kernel[1] + kx) * channels + channel];
         }
     return (float)sum;
 }
 
 static void convolve(const struct ref_call *c, const float *kernel, float *out, int64_t filters,
-                     float (*at)(const struct window *, const float *, const float *, int64_t,
+                     float (*at)(const struct ref_window *, const float *, const float *, int64_t,
                                  int64_t, int64_t))
 {
-    struct window v = window_of(c);
+    struct ref_window v = ref_window_of(&c->layer->attr.conv, c->in[0]->dims + 1);
     for (int64_t n = 0; n < c->in[0]->dims[0]; n++) {
         const float *image = c2s_f32(c->in[0]) + n * v.h * v.w * v.c;
         for (int64_t y = 0; y < v.oh; y++)

@@ -4,15 +4,10 @@
 
 #include <math.h>
 
-struct range {
-    int64_t first, end;
-};
-
-/* The input rows (or columns) that output o covers, cut to the image. */
-static struct range covered(int64_t o, int stride, int window, int64_t pad, int64_t length)
+struct ref_range ref_covered(int64_t o, int stride, int window, int64_t pad, int64_t length)
 {
     int64_t first = o * stride - pad, end = first + window;
-    return (struct range){first < 0 ? 0 : first, end > length ? length : end};
+    return (struct ref_range){first < 0 ? 0 : first, end > length ? length : end};
 }
 
 struct image {
@@ -20,7 +15,8 @@ struct image {
     int64_t w, c;
 };
 
-static float largest(const struct image *x, struct range rows, struct range columns, int64_t c)
+static float largest(const struct image *x, struct ref_range rows, struct ref_range columns,
+                     int64_t c)
 {
     float best = -INFINITY;
     for (int64_t y = rows.first; y < rows.end; y++)
@@ -31,7 +27,7 @@ static float largest(const struct image *x, struct range rows, struct range colu
     return best;
 }
 
-static float mean(const struct image *x, struct range rows, struct range columns, int64_t c)
+static float mean(const struct image *x, struct ref_range rows, struct ref_range columns, int64_t c)
 {
     double sum = 0;
     for (int64_t y = rows.first; y < rows.end; y++)
@@ -41,7 +37,7 @@ static float mean(const struct image *x, struct range rows, struct range columns
 }
 
 static void pool(const struct ref_call *c,
-                 float (*reduce)(const struct image *, struct range, struct range, int64_t))
+                 float (*reduce)(const struct image *, struct ref_range, struct ref_range, int64_t))
 {
     const struct c2s_pool_attr *a = &c->layer->attr.pool;
     const int64_t *in = c->in[0]->dims;
@@ -54,8 +50,8 @@ static void pool(const struct ref_call *c,
         for (int64_t y = 0; y < oh; y++)
             for (int64_t x = 0; x < ow; x++)
                 for (int64_t k = 0; k < in[3]; k++)
-                    *out++ = reduce(&image, covered(y, a->strides[0], a->size[0], top, in[1]),
-                                    covered(x, a->strides[1], a->size[1], left, in[2]), k);
+                    *out++ = reduce(&image, ref_covered(y, a->strides[0], a->size[0], top, in[1]),
+                                    ref_covered(x, a->strides[1], a->size[1], left, in[2]), k);
     }
 }
 
@@ -76,6 +72,6 @@ void ref_global_average_pool(const struct ref_call *c)
     for (int64_t n = 0; n < in[0]; n++) {
         struct image image = {c2s_f32(c->in[0]) + n * in[1] * in[2] * in[3], in[2], in[3]};
         for (int64_t k = 0; k < in[3]; k++)
-            *out++ = mean(&image, (struct range){0, in[1]}, (struct range){0, in[2]}, k);
+            *out++ = mean(&image, (struct ref_range){0, in[1]}, (struct ref_range){0, in[2]}, k);
     }
 }

@@ -22,22 +22,17 @@ void ref_zero_padding(const struct ref_call *c)
         }
 }
 
-/* Where output pixel o reads along one axis: two input pixels and the share of the second. Half-
- * pixel centres, as tf.image.resize: the middle of output pixel o lies at (o + 0.5) / factor. */
-struct blend {
-    int64_t first, second;
-    float share;
-};
-
-static struct blend blend_at(int64_t o, int factor, int64_t length, bool is_bilinear)
+/* Half-pixel centres, as tf.image.resize: the middle of output pixel o lies at (o + 0.5) / factor.
+ */
+struct ref_blend ref_blend_at(int64_t o, int factor, int64_t length, bool is_bilinear)
 {
     if (!is_bilinear)
-        return (struct blend){o / factor, o / factor, 0.0f};
+        return (struct ref_blend){o / factor, o / factor, 0.0f};
     float scale = (float)length / (float)(length * factor);
     float at = ((float)o + 0.5f) * scale - 0.5f, below = floorf(at);
     int64_t first = (int64_t)below, second = first + 1;
-    return (struct blend){first < 0 ? 0 : first, second > length - 1 ? length - 1 : second,
-                          at - below};
+    return (struct ref_blend){first < 0 ? 0 : first, second > length - 1 ? length - 1 : second,
+                              at - below};
 }
 
 void ref_upsampling(const struct ref_call *c)
@@ -49,8 +44,8 @@ void ref_upsampling(const struct ref_call *c)
     for (int64_t n = 0; n < in[0]; n++)
         for (int64_t y = 0; y < out[1]; y++)
             for (int64_t x = 0; x < out[2]; x++) {
-                struct blend v = blend_at(y, size[0], in[1], is_bilinear);
-                struct blend h = blend_at(x, size[1], in[2], is_bilinear);
+                struct ref_blend v = ref_blend_at(y, size[0], in[1], is_bilinear);
+                struct ref_blend h = ref_blend_at(x, size[1], in[2], is_bilinear);
                 const float *above = c2s_f32(c->in[0]) + (n * in[1] + v.first) * in[2] * in[3];
                 const float *below = c2s_f32(c->in[0]) + (n * in[1] + v.second) * in[2] * in[3];
                 for (int64_t k = 0; k < in[3]; k++) {

@@ -187,22 +187,39 @@ bool c2s_quantizer_fake(const struct c2s_quantizer_spec *spec, const struct c2s_
     return t != NULL;
 }
 
+const struct c2s_quantizer_spec *c2s_layer_quantizer(const struct c2s_layer *l, enum c2s_role role)
+{
+    switch (role) {
+    case C2S_DEPTHWISE_KERNEL:
+        return &l->quantizer_dw;
+    case C2S_KERNEL:
+    case C2S_POINTWISE_KERNEL:
+        return &l->quantizer;
+    default:
+        return NULL;
+    }
+}
+
+const struct c2s_tensor *c2s_layer_threshold(const struct c2s_layer *l, enum c2s_role role)
+{
+    const struct c2s_quantizer_spec *spec = c2s_layer_quantizer(l, role);
+    bool is_main = role != C2S_DEPTHWISE_KERNEL || l->op == C2S_OP_DEPTHWISE_CONV2D;
+    return spec && spec->id == C2S_QUANTIZER_TRAINABLE_STD && is_main
+               ? l->params[C2S_WEIGHT_THRESHOLD]
+               : NULL;
+}
+
 bool c2s_layer_effective_kernel(const struct c2s_layer *l, enum c2s_role role,
                                 struct c2s_tensor **out, struct c2s_error *err)
 {
-    bool is_depthwise = role == C2S_DEPTHWISE_KERNEL;
-    bool is_kernel = is_depthwise || role == C2S_KERNEL || role == C2S_POINTWISE_KERNEL;
-    const struct c2s_quantizer_spec *spec = is_depthwise ? &l->quantizer_dw : &l->quantizer;
+    const struct c2s_quantizer_spec *spec = c2s_layer_quantizer(l, role);
     const struct c2s_tensor *w = l->params[role];
-    if (!w || !is_kernel || spec->id == C2S_QUANTIZER_NONE) {
+    if (!w || !spec || spec->id == C2S_QUANTIZER_NONE) {
         *out = c2s_tensor_ref(w);
         return true;
     }
     struct c2s_tensor *sf = NULL;
-    /* A layer stores one trained threshold, that of its main kernel. */
-    const struct c2s_tensor *trained =
-        is_depthwise && l->op != C2S_OP_DEPTHWISE_CONV2D ? NULL : l->params[C2S_WEIGHT_THRESHOLD];
-    bool ok = c2s_quantizer_scale(spec, w, trained, &sf, err) &&
+    bool ok = c2s_quantizer_scale(spec, w, c2s_layer_threshold(l, role), &sf, err) &&
               c2s_quantizer_fake(spec, w, sf, out, err);
     c2s_tensor_unref(sf);
     return ok || c2s_fail_at(err, "layer %s", l->name);

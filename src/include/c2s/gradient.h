@@ -12,7 +12,8 @@
  *   the layer's Keras config, 0.99 when it has none), unless its layer is frozen: then it uses the
  *   moving ones and stays as it is, as Keras does with trainable=False.
  * - Dropout drops by a mask that depends on seed, step, layer and place alone.
- * - A model that ends with softmax or sigmoid is trained through it. */
+ * - A model that ends with softmax or sigmoid is trained through it, or without it when the loss
+ *   takes logits. */
 #ifndef C2S_GRADIENT_H
 #define C2S_GRADIENT_H
 
@@ -28,9 +29,11 @@ struct c2s_gradients_options {
                               create */
 };
 
-/* A parameter that training changes. */
+/* A parameter that training changes: kernels, biases, gamma and beta, trained thresholds and steps,
+ * as far as the layer computes with them. One that several layers share is one, with the sum of
+ * their gradients; it stays as it is when one of them is frozen. */
 struct c2s_parameter {
-    int layer;
+    int layer; /* the first that has it */
     enum c2s_role role;
     struct c2s_tensor *value;    /* of the model; the optimizer changes it in place */
     struct c2s_tensor *gradient; /* float32 of its shape; valid after c2s_gradients_compute */
@@ -50,12 +53,16 @@ struct c2s_batch_loss {
     void (*samples)(const void *arg, int64_t first, int64_t n, int64_t batch, const float *output,
                     float *gradient, struct c2s_loss_sum *sum);
     const void *arg;
+    /* A softmax or sigmoid that is the model's last function is left out: output and gradient are
+     * those of its input, the logits. Keras does so for crossentropy. */
+    bool takes_logits;
 };
 
 /* *out is new. m is borrowed, must outlive it, and belongs to the training: every parameter must be
  * a tensor of which it is the only owner (c2s_model_own_parameters). Shapes inferred; one input,
  * one output. Fails: NOT_FOUND (no such engine), UNSUPPORTED (a layer that cannot be trained: names
- * layer and class), SHAPE, RANGE (NaN or infinite weights), NOMEM. */
+ * layer and class), SHAPE, RANGE (NaN or infinite weights), STATE (a parameter has another owner),
+ * NOMEM. */
 bool c2s_gradients_create(const char *engine, struct c2s_model *m,
                           const struct c2s_gradients_options *options, struct c2s_gradients **out,
                           struct c2s_error *err) C2S_MUST_CHECK;

@@ -12,16 +12,29 @@ enum c2s_loss_kind {
 };
 struct c2s_loss {
     enum c2s_loss_kind kind;
-    bool is_probability;   /* the model ends with softmax or sigmoid: crossentropy clips outputs to
-                              1e-7..1-1e-7 as Keras does; else it takes logits */
-    int64_t units;         /* numbers per sample; 1 = one unit, binary crossentropy */
+    bool is_probability; /* the model ends with softmax or sigmoid */
+    bool takes_logits;   /* outputs are the logits in front of that: c2s_batch_loss.takes_logits */
+    int64_t units;       /* numbers per sample; 1 = one unit, binary crossentropy */
     const int32_t *labels; /* [batch] class numbers; borrowed */
-    /* Distillation: [batch, units] outputs of the teacher, in the same form, or NULL; borrowed.
+    /* Distillation: [batch, units] outputs of the teacher, probabilities when the model ends with
+     * softmax or sigmoid, else logits; or NULL; borrowed.
      * loss = (1 - share) * loss(label) + share * crossentropy(teacher's probabilities, output). */
     const float *teacher;
     double teacher_share; /* 0..1 */
 };
-/* As c2s_batch_loss.samples; arg is a struct c2s_loss. */
+/* Kind, is_probability, takes_logits and units for a model, the rest zero. Keras takes logits for
+ * crossentropy wherever softmax or sigmoid is the very last function of the model. */
+struct c2s_loss c2s_loss_of(enum c2s_loss_kind kind, const struct c2s_model *m);
+/* To be given to c2s_gradients_compute; l is borrowed. */
+struct c2s_batch_loss c2s_loss_batch(const struct c2s_loss *l);
+/* As c2s_batch_loss.samples; arg is a struct c2s_loss.
+ * Crossentropy of logits z: log(sum exp z) - z[label], gradient softmax(z) - one-hot; one unit:
+ * that of sigmoid. Of probabilities (Reshape behind the softmax, say): clipped to 1e-7..1 - 1e-7,
+ * then as the logits log p; no gradient where clipped; one unit: -log(p + 1e-7), 1 - p likewise.
+ * Mse: mean over units. Hinge: t = 1 for the label, -1 for others; the kink passes the gradient.
+ * Each gradient is divided by batch. Correct counts the largest output; of one unit, whether it is
+ * above 0.5 (a left-out sigmoid: above 0). In float64, rounded once.
+ * Source: losses.py and backend.py of Keras 2.10. */
 void c2s_loss_samples(const void *arg, int64_t first, int64_t n, int64_t batch, const float *output,
                       float *gradient, struct c2s_loss_sum *sum);
 const char *c2s_loss_name(enum c2s_loss_kind kind); /* "crossentropy" */
@@ -38,7 +51,12 @@ bool c2s_optimizer_create(const struct c2s_optimizer_options *options,
                           const struct c2s_parameter *parameters, int n, struct c2s_optimizer **out,
                           struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_optimizer_destroy(struct c2s_optimizer *o); /* accepts NULL */
-/* Changes every parameter by its gradient. The same bits for any number of threads. */
+/* Changes every parameter by its gradient, in float32. The same bits for any number of threads.
+ *   ADAM  rate = learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t), t = steps from 1;
+ *         m += (g - m) * (1 - beta_1); v += (g^2 - v) * (1 - beta_2);
+ *         w -= m * rate / (sqrt(v) + epsilon)
+ *   SGD   a = momentum * a - learning_rate * g; w += a; without momentum w -= learning_rate * g
+ * Source: ResourceApplyAdam and ResourceApplyKerasMomentum of TensorFlow 2.10, which Keras uses. */
 void c2s_optimizer_step(struct c2s_optimizer *o, double learning_rate);
 
 /* What has to be kept to go on later with the same results: the step count and the moments, two

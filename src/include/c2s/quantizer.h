@@ -33,6 +33,49 @@ bool c2s_quantizer_fake(const struct c2s_quantizer_spec *spec, const struct c2s_
                         const struct c2s_tensor *sf, struct c2s_tensor **quantized,
                         struct c2s_error *err) C2S_MUST_CHECK;
 
+/* Weights as a quantized layer uses them, and where they come from; all borrowed. */
+struct c2s_fake_weights {
+    const struct c2s_quantizer_spec *spec;
+    const struct c2s_tensor *w;                 /* float32 master weights, finite */
+    const struct c2s_tensor *trained_threshold; /* TRAINABLE_STD, else NULL */
+    const struct c2s_tensor *sf;                /* c2s_quantizer_scale of them */
+};
+/* The way back of c2s_quantizer_fake, as TensorFlow's autodiff goes it in cnn2snn. With d =
+ * d loss / d fake, q = fake, p = 1 where |round(w * sf)| <= kmax (always with MAX kinds), else 0:
+ * - Rounding is straight-through, clipping stops: d_w = p * d ...
+ * - The scale factor is a function of the weights: d_range = sum d * (q - p * w) / range over the
+ *   weights that share it. MAX kinds: d_range goes to the weight of largest magnitude, times its
+ *   sign, in equal parts where several have it. STD kinds: range = threshold * std, so d_range *
+ *   threshold * (w - mean) / (n * std) goes to each weight, and d_threshold = d_range * std.
+ * - Nothing flows through a scale factor that is limited to 1000 (2.2), nor through one that is 1
+ *   because the range is 0 (1.8), where the reference gives NaN.
+ *   d            in   float32 of w's shape
+ *   d_w          out  float32 of w's shape; may be d
+ *   d_threshold  out  one number; may be NULL
+ * Sums in float64. Source: quantization_ops.py, and the gradients of reduce_max, abs, reduce_std,
+ * minimum and maximum in TensorFlow 2.10. */
+void c2s_quantizer_gradient(const struct c2s_fake_weights *fake, const float *d, float *d_w,
+                            double *d_threshold);
+
+/* The way back of a quantized activation on n numbers, z = (x - threshold) / step:
+ * - Rounding up is straight-through, clipping stops: d_in = p * d_out, p = 1 where 0 <= ceil(z) <=
+ *   2^bits - 1, that is -1 < z <= 2^bits - 1, else 0. The level 0 lets the gradient pass for one
+ *   step below the threshold.
+ * - TRAINED: d_threshold = -sum p * d_out; d_step = 16 / 2^bits * sum (level - p * z) * d_out,
+ * level 0..2^bits - 1; step here is the stored parameter. Both are added to sums; NULL = not
+ * wanted. x, d_out in, d_in out, float32 [n]; d_in may be d_out, and NULL. Source:
+ * quantization_layers.py of both releases, ceil_through and clip_by_value. */
+struct c2s_activation_sums {
+    double threshold, step;
+};
+void c2s_activation_gradient(const struct c2s_layer *l, const float *x, const float *d_out,
+                             float *d_in, int64_t n, struct c2s_activation_sums *sums);
+
+/* The quantizer of that role of a layer, borrowed; NULL = no kernel role. And the trained threshold
+ * it uses: a layer stores one, that of its main kernel; NULL = none. */
+const struct c2s_quantizer_spec *c2s_layer_quantizer(const struct c2s_layer *l, enum c2s_role role);
+const struct c2s_tensor *c2s_layer_threshold(const struct c2s_layer *l, enum c2s_role role);
+
 /* The kernel a layer computes with: the parameter of that role itself (new reference) when the
  * layer leaves it float, else its fake-quantized form (new). NULL out when it has no such role.
  * Fails like c2s_quantizer_scale, with the layer's name. */
