@@ -88,7 +88,7 @@ bool c2s_check(const struct c2s_model *m, const struct c2s_check_options *option
                struct c2s_findings *out, struct c2s_error *err)
 {
     struct c2s_check_run run = {
-        .m = m, .options = options, .target = &c2s_target_akd1000, .out = out};
+        .m = m, .options = options, .target = c2s_target_of(options->profile), .out = out};
     memset(out, 0, sizeof *out);
     if (!c2s_chain_init(&run.chain, m, err))
         return false;

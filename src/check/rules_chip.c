@@ -1,6 +1,11 @@
 /* Rules of one chip: Akida layers against the limits in target.c. */
 #include "check/rule.h"
 
+enum {
+    INPUT_DATA_BITS = 4, /* of integer inputs, as convert makes them */
+    USUAL_BITS = 4
+};
+
 static const struct c2s_layer *neural(const struct c2s_check_run *run, int block)
 {
     return run->m->layers[run->chain.blocks[block].neural];
@@ -35,10 +40,11 @@ static const struct c2s_conv_limits *inner_limits(const struct c2s_check_run *ru
     return NULL;
 }
 
-/* The first convolution if it reads images, with its index; NULL otherwise. */
+/* The first convolution if it reads images, with its index; NULL otherwise, and for chips that have
+ * none, which a rule of its own says. */
 static const struct c2s_layer *input_convolution(const struct c2s_check_run *run, int *index)
 {
-    if (!c2s_is_input_convolution(run, 0))
+    if (!run->target->has_input_convolution || !c2s_is_input_convolution(run, 0))
         return NULL;
     *index = run->chain.blocks[0].neural;
     return run->m->layers[*index];
@@ -56,9 +62,14 @@ void c2s_rule_image_size(struct c2s_check_run *run)
         least_height = l->attr.conv.kernel[0];
     if (dims[0] < least_height)
         c2s_report(run, i, "%lld rows (first axis); at least %d", (long long)dims[0], least_height);
-    if (dims[1] < run->target->input.min_width || dims[1] > run->target->input.max_width)
+    /* Answered by the virtual device for every kernel and stride; no page says it. */
+    int least_width = run->target->input.min_width;
+    int window = l->attr.conv.kernel[1] + l->attr.conv.strides[1];
+    if (l->attr.conv.padding == C2S_VALID && window > least_width)
+        least_width = window;
+    if (dims[1] < least_width || dims[1] > run->target->input.max_width)
         c2s_report(run, i, "rows of %lld pixels (second axis); from %d to %d", (long long)dims[1],
-                   run->target->input.min_width, run->target->input.max_width);
+                   least_width, run->target->input.max_width);
 }
 
 /* Even sides and strides over the window are refused at level akida already, by rules of their own.
@@ -116,9 +127,10 @@ void c2s_rule_image_filters(struct c2s_check_run *run)
 
 void c2s_rule_image_pool(struct c2s_check_run *run)
 {
-    if (!c2s_is_input_convolution(run, 0) || !pool(run, 0))
+    int i;
+    if (!input_convolution(run, &i) || !pool(run, 0))
         return;
-    int i = run->chain.blocks[0].pool;
+    i = run->chain.blocks[0].pool;
     const struct c2s_pool_attr *p = &pool(run, 0)->attr.pool;
     unsigned sizes = run->target->input.pool_sizes;
     char allowed[64];
@@ -172,7 +184,10 @@ void c2s_rule_inner_stride(struct c2s_check_run *run)
         bool is_taken = conv->strides[0] == conv->strides[1] &&
                         c2s_set_has(limits->strides, conv->strides[0]) &&
                         (conv->strides[0] != 2 || conv->kernel[0] == limits->stride_2_kernel);
-        if (!is_taken)
+        if (!is_taken && !limits->stride_2_kernel)
+            c2s_report(run, run->chain.blocks[b].neural, "strides %dx%d; only 1 on these chips",
+                       conv->strides[0], conv->strides[1]);
+        else if (!is_taken)
             c2s_report(run, run->chain.blocks[b].neural,
                        "strides %dx%d with a %dx%d kernel; 1, or 2 with %dx%d", conv->strides[0],
                        conv->strides[1], conv->kernel[0], conv->kernel[1], limits->stride_2_kernel,
@@ -188,6 +203,7 @@ void c2s_rule_inner_pool(struct c2s_check_run *run)
         if (!limits || !has_max_pool(run, b))
             continue;
         const struct c2s_pool_attr *p = &pool(run, b)->attr.pool;
+        const int *kernel = neural(run, b)->attr.conv.kernel;
         int64_t dims[3];
         if (strides_over(p))
             continue;
@@ -204,6 +220,12 @@ void c2s_rule_inner_pool(struct c2s_check_run *run)
             c2s_report(run, run->chain.blocks[b].pool,
                        "size %dx%d over a layer that reads %lldx%lld", p->size[0], p->size[1],
                        (long long)dims[0], (long long)dims[1]);
+        else if (limits->kernel_within_input &&
+                 c2s_input_dims(run, run->chain.blocks[b].neural, dims) &&
+                 (kernel[0] > dims[0] || kernel[1] > dims[1]))
+            c2s_report(run, run->chain.blocks[b].pool,
+                       "behind a kernel of %dx%d that is larger than its input of %lldx%lld",
+                       kernel[0], kernel[1], (long long)dims[0], (long long)dims[1]);
     }
 }
 
@@ -246,6 +268,15 @@ void c2s_rule_global_average(struct c2s_check_run *run)
         if (in[0] > limits->average_max_height)
             c2s_report(run, i, "it reads %lld rows (first axis); at most %d", (long long)in[0],
                        limits->average_max_height);
+        if (in[1] > limits->average_max_width)
+            c2s_report(run, i, "it reads rows of %lld pixels (second axis); at most %d",
+                       (long long)in[1], limits->average_max_width);
+        if (in[0] % limits->average_multiple != 0 || in[1] % limits->average_multiple != 0)
+            c2s_report(run, i, "it reads %lldx%lld; both must be multiples of %d", (long long)in[0],
+                       (long long)in[1], limits->average_multiple);
+        if (out[2] % limits->average_filters_multiple != 0)
+            c2s_report(run, i, "%lld filters; a multiple of %d", (long long)out[2],
+                       limits->average_filters_multiple);
         if (out[1] < limits->average_min_width)
             c2s_report(run, i, "it gives rows of %lld pixels (second axis); at least %d",
                        (long long)out[1], limits->average_min_width);
@@ -299,6 +330,8 @@ void c2s_rule_chip_weight_bits(struct c2s_check_run *run)
     for (int b = 0; b < run->chain.n_blocks; b++) {
         int bits = c2s_layer_weight_bits(neural(run, b));
         unsigned taken = weight_bits_taken(run, b);
+        if (c2s_is_input_convolution(run, b) && !run->target->has_input_convolution)
+            continue;
         if (bits > 0 && !c2s_set_has(taken, bits))
             c2s_report(run, run->chain.blocks[b].neural, "weights of %d bits; %s", bits,
                        c2s_set_text(taken, allowed, sizeof allowed));
@@ -310,6 +343,57 @@ void c2s_rule_first_bits_to_come(struct c2s_check_run *run)
     if (run->chain.n_blocks > 0 && !c2s_is_input_convolution(run, 0) &&
         c2s_layer_weight_bits(neural(run, 0)) == 0)
         c2s_report(run, run->chain.blocks[0].neural, "float now; 8 bits would not map here");
+}
+
+void c2s_rule_image_input(struct c2s_check_run *run)
+{
+    if (!run->target->has_input_convolution && c2s_is_input_convolution(run, 0))
+        c2s_report(run, run->chain.blocks[0].neural,
+                   "it would read 8-bit images; only integers of 1, 2 or 4 bits come in");
+}
+
+/* The activation whose values a Dense block reads, or -1. */
+static int activation_in_front(const struct c2s_check_run *run, int block)
+{
+    return block > 0 && neural(run, block)->op == C2S_OP_DENSE
+               ? run->chain.blocks[block - 1].activation
+               : -1;
+}
+
+void c2s_rule_dense_input_bits(struct c2s_check_run *run)
+{
+    unsigned taken = run->target->dense.input_bits;
+    char allowed[64];
+    c2s_set_text(taken, allowed, sizeof allowed);
+    if (run->chain.n_blocks > 0 && run->options->input_is_integers &&
+        neural(run, 0)->op == C2S_OP_DENSE && !c2s_set_has(taken, INPUT_DATA_BITS))
+        c2s_report(run, run->chain.blocks[0].neural, "the input has %d bits; %s here",
+                   INPUT_DATA_BITS, allowed);
+    for (int b = 1; b < run->chain.n_blocks; b++) {
+        int activation = activation_in_front(run, b);
+        int bits = activation >= 0 ? c2s_layer_activation_bits(run->m->layers[activation]) : 0;
+        if (c2s_set_has(run->target->activation_bits, bits) && !c2s_set_has(taken, bits))
+            c2s_report(run, run->chain.blocks[b].neural, "'%s' gives %d bits; %s here",
+                       run->m->layers[activation]->name, bits, allowed);
+    }
+}
+
+/* What 4 bits, which most models get, would do to layers that are float now. */
+void c2s_rule_bits_to_come(struct c2s_check_run *run)
+{
+    for (int b = 0; b < run->chain.n_blocks; b++) {
+        unsigned taken = weight_bits_taken(run, b);
+        int activation = activation_in_front(run, b);
+        if (!c2s_is_input_convolution(run, b) && c2s_layer_weight_bits(neural(run, b)) == 0 &&
+            !c2s_set_has(taken, USUAL_BITS))
+            c2s_report(run, run->chain.blocks[b].neural,
+                       "float weights now; at most %d bits map here", c2s_set_largest(taken));
+        taken = run->target->dense.input_bits;
+        if (activation >= 0 && run->m->layers[activation]->op == C2S_OP_RELU &&
+            !c2s_set_has(taken, USUAL_BITS))
+            c2s_report(run, activation, "float now; at most %d bits map in front of '%s'",
+                       c2s_set_largest(taken), neural(run, b)->name);
+    }
 }
 
 void c2s_rule_note_image_bits(struct c2s_check_run *run)

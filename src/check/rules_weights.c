@@ -1,6 +1,8 @@
 /* Rules about the numbers in a model: gammas, weights, bits. */
 #include <math.h>
 
+#include <c2s/quantizer.h>
+
 #include "check/rule.h"
 
 static int64_t count_gammas(const struct c2s_layer *l, bool zero)
@@ -19,6 +21,40 @@ void c2s_rule_zero_gamma(struct c2s_check_run *run)
         int64_t n = l->op == C2S_OP_BATCH_NORM ? count_gammas(l, true) : 0;
         if (n > 0)
             c2s_report(run, i, "%lld of %lld gammas are 0", (long long)n,
+                       (long long)c2s_tensor_count(l->params[C2S_GAMMA]));
+    }
+}
+
+/* cnn2snn's own users keep gammas at 0.01 and above (akida_models, add_gamma_constraint). */
+static const float least_sound_gamma = 0.01f;
+
+void c2s_rule_tiny_gamma(struct c2s_check_run *run)
+{
+    for (int i = 0; i < run->m->n_layers; i++) {
+        const struct c2s_layer *l = run->m->layers[i];
+        const struct c2s_tensor *gamma = l->params[C2S_GAMMA];
+        int64_t n = 0;
+        float least = least_sound_gamma;
+        for (int64_t k = 0; gamma && k < c2s_tensor_count(gamma); k++) {
+            float size = fabsf(c2s_f32(gamma)[k]);
+            n += size > 0 && size < least_sound_gamma;
+            least = size > 0 ? fminf(least, size) : least;
+        }
+        if (n > 0)
+            c2s_report(run, i, "%lld of %lld gammas are below 0.01, the smallest is %.2g",
+                       (long long)n, (long long)c2s_tensor_count(gamma), (double)least);
+    }
+}
+
+void c2s_rule_note_negative_gamma(struct c2s_check_run *run)
+{
+    for (int i = 0; i < run->m->n_layers; i++) {
+        const struct c2s_layer *l = run->m->layers[i];
+        int pool = run->chain.moved_over[i];
+        int64_t n = l->op == C2S_OP_BATCH_NORM ? count_gammas(l, false) : 0;
+        /* Behind a max pool it is an error with a rule of its own. */
+        if (n > 0 && !(pool >= 0 && run->m->layers[pool]->op == C2S_OP_MAX_POOL))
+            c2s_report(run, i, "%lld of %lld gammas are negative", (long long)n,
                        (long long)c2s_tensor_count(l->params[C2S_GAMMA]));
     }
 }
@@ -78,6 +114,43 @@ void c2s_rule_dead_filters(struct c2s_check_run *run)
         if (n > 0)
             c2s_report(run, i, "%lld of %lld filters are all zero", (long long)n,
                        (long long)kernel->dims[kernel->rank - 1]);
+    }
+}
+
+/* How many of the integers from -kmax to kmax occur in a kernel; -1 = not known. */
+static int count_integers(const struct c2s_layer *l, struct c2s_error *err)
+{
+    struct c2s_tensor *sf = NULL, *integers = NULL;
+    const struct c2s_tensor *kernel = c2s_layer_main_kernel(l);
+    bool was_seen[256] = {false};
+    int n = -1;
+    if (kernel &&
+        c2s_quantizer_scale(&l->quantizer, kernel, l->params[C2S_WEIGHT_THRESHOLD], &sf, err) &&
+        c2s_quantizer_integers(&l->quantizer, kernel, sf, &integers, err)) {
+        n = 0;
+        for (int64_t i = 0; i < c2s_tensor_count(integers); i++)
+            was_seen[c2s_i8(integers)[i] + 128] = true;
+        for (int i = 0; i < 256; i++)
+            n += was_seen[i];
+    }
+    c2s_tensor_unref(sf);
+    c2s_tensor_unref(integers);
+    return n;
+}
+
+void c2s_rule_unused_weight_levels(struct c2s_check_run *run)
+{
+    for (int i = 0; i < run->m->n_layers; i++) {
+        const struct c2s_layer *l = run->m->layers[i];
+        struct c2s_error err = {0};
+        if (l->quantizer.id == C2S_QUANTIZER_NONE)
+            continue;
+        int n_levels = (1 << l->quantizer.bitwidth) - 1, n = count_integers(l, &err);
+        run->is_out_of_memory |= err.code == C2S_NOMEM;
+        /* A kernel with hardly more weights than levels cannot use them all. */
+        if (n > 0 && c2s_tensor_count(c2s_layer_main_kernel(l)) >= 8 * n_levels &&
+            2 * n <= n_levels)
+            c2s_report(run, i, "%d of %d levels occur in the kernel", n, n_levels);
     }
 }
 

@@ -1,12 +1,18 @@
-/* The limits of the AKD1000. Every number is in the Akida 1.0 hardware page (generation 2.3 to
- * present), or was answered by the public akida package (2.2.6 and 2.19.3) when a model was mapped
- * on its virtual device; where both speak and differ, the device is believed. Not here: how many
- * processors or how much memory a layer takes, which is not documented. */
+/* The limits of the AKD1000.
+ * Production: every number is in the Akida 1.0 hardware page (generation 2.3 to present), or was
+ * answered by the public akida package (2.2.6 and 2.19.3) when a model was mapped on its virtual
+ * device; where both speak and differ, the device is believed.
+ * Preproduction (NSoC_v1): the hardware page of release 1.8, section Pre-production, and what
+ * akida.compatibility.model_hardware_incompatibilities(model, NsocVersion.v1) of akida 1.8.13
+ * answered; where both speak and differ, the stricter one, as no such device can be asked any more.
+ * The width of that page is the second axis of an image, its height the first.
+ * Not here: how many processors or how much memory a layer takes, which is not documented. */
 #include "check/target.h"
 
 #include <stdio.h>
 
-const struct c2s_target c2s_target_akd1000 = {
+static const struct c2s_target production = {
+    .has_input_convolution = true,
     .input =
         {
             .min_height = 5,
@@ -29,6 +35,9 @@ const struct c2s_target c2s_target_akd1000 = {
             .pool_sizes = C2S_SET(1) | C2S_SET(2),
             .pool_strides = C2S_SET(1) | C2S_SET(2),
             .average_max_height = 32,
+            .average_max_width = C2S_NO_LIMIT,
+            .average_multiple = 1,
+            .average_filters_multiple = 1,
             .average_min_width = 3,
             .weights_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
             .max_height = 4096,
@@ -44,6 +53,9 @@ const struct c2s_target c2s_target_akd1000 = {
             .pool_sizes = C2S_SET(1) | C2S_SET(2),
             .pool_strides = C2S_SET(1) | C2S_SET(2),
             .average_max_height = 32,
+            .average_max_width = C2S_NO_LIMIT,
+            .average_multiple = 1,
+            .average_filters_multiple = 1,
             .average_min_width = 3,
             .weights_bits = C2S_SET(2) | C2S_SET(4),
             .max_height = 4096,
@@ -51,13 +63,77 @@ const struct c2s_target c2s_target_akd1000 = {
             .max_channels = 2048,
             .max_filters = 2048,
         },
-    .dense = {.weights_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4), .max_inputs = 57334},
+    .dense = {.weights_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
+              .input_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
+              .max_inputs = 57334},
     .activation_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
     .max_act_step = (1 << 16) - 1,
     .max_threshold = (1 << 19) - 1,
     .input_max_act_step = (1 << 20) - 1,
     .input_max_threshold = (1 << 23) - 1,
 };
+
+/* Thresholds and steps: 20-bit registers, as the advanced CNN2SNN tutorial reports of the NSoC; the
+ * numbers of the production chip are kept, as the page gives none. */
+static const struct c2s_target preproduction = {
+    .has_input_convolution = false,
+    .input = {.channels = C2S_SET(1) | C2S_SET(3)}, /* decides what is an image */
+    .convolutional =
+        {
+            .kernels = C2S_SET(1) | C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
+            .strides = C2S_SET(1),
+            .pool_sizes = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
+            .pool_strides = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
+            .kernel_within_input = true,
+            .average_max_height = C2S_NO_LIMIT,
+            .average_max_width = 32,
+            .average_multiple = 8,
+            .average_filters_multiple = 1,
+            .weights_bits = C2S_SET(1) | C2S_SET(2),
+            .max_height = C2S_NO_LIMIT,
+            .max_width = C2S_NO_LIMIT,
+            .max_channels = C2S_NO_LIMIT,
+            .max_filters = C2S_NO_LIMIT,
+        },
+    .separable =
+        {
+            .kernels = C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
+            .strides = C2S_SET(1),
+            .pool_sizes = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
+            .pool_strides = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
+            .kernel_within_input = true,
+            .average_max_height = C2S_NO_LIMIT,
+            .average_max_width = 32,
+            .average_multiple = 8,
+            .average_filters_multiple = 8,
+            .weights_bits = C2S_SET(2) | C2S_SET(4),
+            .max_height = C2S_NO_LIMIT,
+            .max_width = C2S_NO_LIMIT,
+            .max_channels = C2S_NO_LIMIT,
+            .max_filters = C2S_NO_LIMIT,
+        },
+    .dense = {.weights_bits = C2S_SET(1) | C2S_SET(2),
+              .input_bits = C2S_SET(1) | C2S_SET(2),
+              .max_inputs = 81920},
+    .activation_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
+    .max_act_step = (1 << 16) - 1,
+    .max_threshold = (1 << 19) - 1,
+    .input_max_act_step = (1 << 20) - 1,
+    .input_max_threshold = (1 << 23) - 1,
+};
+
+const struct c2s_target *c2s_target_of(enum c2s_profile profile)
+{
+    return profile == C2S_PROFILE_PREPRODUCTION ? &preproduction : &production;
+}
+
+int c2s_set_largest(unsigned set)
+{
+    int n = 31;
+    while (n > 0 && !c2s_set_has(set, n))
+        n--;
+    return n;
+}
 
 bool c2s_set_has(unsigned set, int n)
 {

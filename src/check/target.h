@@ -2,23 +2,31 @@
 #ifndef C2S_CHECK_TARGET_H
 #define C2S_CHECK_TARGET_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <c2s/finding.h>
+
+#include <limits.h>
 
 /* A set of small numbers: bit n stands for n. */
 #define C2S_SET(n) (1u << (n))
 
+#define C2S_NO_LIMIT INT_MAX
+
 struct c2s_conv_limits { /* Convolutional, SeparableConvolutional */
     unsigned kernels, strides;
-    int stride_2_kernel; /* the only kernel that strides of 2 go with */
+    int stride_2_kernel; /* the only kernel that strides of 2 go with; 0 = none */
     unsigned pool_sizes, pool_strides;
-    int average_max_height; /* of the layer's input; global average pooling only */
-    int average_min_width;  /* of the convolution's output */
+    bool kernel_within_input; /* when it is max-pooled */
+    /* Global average pooling: of the layer's input, and of the convolution's output. */
+    int average_max_height, average_max_width;
+    int average_multiple; /* that height and width of the input are of */
+    int average_filters_multiple;
+    int average_min_width;
     unsigned weights_bits;
     int max_height, max_width, max_channels, max_filters;
 };
 
 struct c2s_target {
+    bool has_input_convolution;
     struct { /* InputConvolutional */
         int min_height, min_width, max_width;
         unsigned channels, kernels, strides, pool_sizes;
@@ -27,7 +35,7 @@ struct c2s_target {
     } input;
     struct c2s_conv_limits convolutional, separable;
     struct { /* FullyConnected */
-        unsigned weights_bits;
+        unsigned weights_bits, input_bits;
         int max_inputs; /* H * W * C */
     } dense;
     unsigned activation_bits;
@@ -36,8 +44,10 @@ struct c2s_target {
     int input_max_act_step, input_max_threshold; /* InputConvolutional */
 };
 
-extern const struct c2s_target c2s_target_akd1000;
+const struct c2s_target *c2s_target_of(enum c2s_profile profile); /* borrowed, static */
 
+/* The largest number in it, 0 = it is empty. */
+int c2s_set_largest(unsigned set);
 bool c2s_set_has(unsigned set, int n);
 /* "3, 5 or 7" into out (always terminated); returns out. */
 char *c2s_set_text(unsigned set, char *out, size_t size);

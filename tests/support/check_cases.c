@@ -55,13 +55,27 @@ struct c2s_model *chain_quantized(int separable_bits, int activation_bits, int d
     return m;
 }
 
-struct c2s_findings run_check(const struct c2s_model *m, enum c2s_level level, bool integers)
+struct c2s_findings run_check_with(const struct c2s_model *m,
+                                   const struct c2s_check_options *options)
 {
     struct c2s_findings f;
     struct c2s_error err = {0};
-    const struct c2s_check_options options = {.level = level, .input_is_integers = integers};
-    assert_ok(c2s_check(m, &options, &f, &err), &err);
+    assert_ok(c2s_check(m, options, &f, &err), &err);
     return f;
+}
+
+int count_rule(const struct c2s_findings *f, const char *id)
+{
+    int n_there = 0;
+    for (int i = 0; i < f->n_rows; i++)
+        n_there += strcmp(f->rows[i].rule->id, id) == 0;
+    return n_there;
+}
+
+struct c2s_findings run_check(const struct c2s_model *m, enum c2s_level level, bool integers)
+{
+    return run_check_with(
+        m, &(struct c2s_check_options){.level = level, .input_is_integers = integers});
 }
 
 /* What run_check_cases was given: cmocka's tests take no arguments. */

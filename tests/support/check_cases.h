@@ -13,9 +13,12 @@ struct c2s_layer *chain_quantized_relu(struct c2s_model *m, const char *name, in
 /* conv (8 bits) -> act -> sep (bits) -> act_1 -> flat -> dense, all quantized */
 struct c2s_model *chain_quantized(int separable_bits, int activation_bits, int dense_bits);
 
-/* Rules tested in test_check_numbers.c; of the others, those of level akd1000 are in
- * test_check_chip.c and the rest in test_check_rules.c. */
-#define NUMBER_RULES "E010 E011 E026 E027 E028 W031 W032 E033 W034 E036 E037 E038 E056 E057"
+/* Rules tested in test_check_numbers.c, test_check_data.c and test_check_profile.c; of the others,
+ * those of level akd1000 are in test_check_chip.c and the rest in test_check_rules.c. */
+#define NUMBER_RULES                                                                               \
+    "E010 E011 E026 E027 E028 W031 W032 E033 W034 E036 E037 E038 E056 E057 W081 N082 N083"
+#define DATA_RULES    "W070 W071 W072 W073 W074 W075 N076 W077 W078 W079 N080"
+#define PROFILE_RULES "E067 E068 W069"
 
 struct check_case {
     const char *id;
@@ -27,6 +30,10 @@ struct check_case {
 };
 
 /* Rows are the caller's to finish; fails the test on error. */
+struct c2s_findings run_check_with(const struct c2s_model *m,
+                                   const struct c2s_check_options *options);
+/* How often a rule was found. */
+int count_rule(const struct c2s_findings *f, const char *id);
 struct c2s_findings run_check(const struct c2s_model *m, enum c2s_level level, bool integers);
 /* Runs as cmocka tests, on cases[n] of one file:
  * - the rule reports the broken model once on its layer, and no error is found beside it;

@@ -29,6 +29,19 @@ static struct c2s_model *image_size(bool breaks)
     return m;
 }
 
+/* Without padding a row holds a window and one step more. */
+static struct c2s_model *image_row(bool breaks)
+{
+    struct c2s_model *m = chain_create(16, breaks ? 8 : 9, 3);
+    struct c2s_layer *conv = chain_conv(m, "conv", 8, 7);
+    conv->attr.conv.padding = C2S_VALID;
+    conv->attr.conv.strides[1] = 2;
+    chain_relu(m, "relu");
+    chain_rear(m);
+    chain_finish(m);
+    return m;
+}
+
 static struct c2s_model *image_kernel(bool breaks)
 {
     struct c2s_model *m = chain_image();
@@ -225,6 +238,7 @@ static struct c2s_model *note_image_bits(bool breaks)
 static const struct check_case cases[] = {
     {"E014", "dense", max_pool_then_dense},
     {"E040", "conv", image_size},
+    {"E040", "conv", image_row},
     {"E041", "conv", image_kernel},
     {"E042", "conv", image_stride},
     {"E043", "conv", image_filters},
@@ -247,7 +261,8 @@ static const struct check_case cases[] = {
 
 static bool belongs(const struct c2s_rule_info *rule)
 {
-    return rule->level == C2S_LEVEL_AKD1000 && !strstr(NUMBER_RULES, rule->id);
+    return rule->level == C2S_LEVEL_AKD1000 && !strstr(NUMBER_RULES, rule->id) &&
+           !strstr(PROFILE_RULES, rule->id);
 }
 
 int main(void)

@@ -147,6 +147,26 @@ static struct c2s_model *conversion(bool breaks)
     return m;
 }
 
+static struct c2s_model *tiny_gamma(bool breaks)
+{
+    return normalized(breaks ? -0.009f : 0.01f, false);
+}
+
+static struct c2s_model *negative_gamma_alone(bool breaks)
+{
+    return normalized(breaks ? -0.5f : 0.5f, false);
+}
+
+/* One weight of each filter takes the range, the others share three levels. */
+static struct c2s_model *unused_weight_levels(bool breaks)
+{
+    struct c2s_model *m = chain_quantized(4, 4, 4);
+    struct c2s_tensor *t = m->layers[c2s_model_find(m, "dense")]->params[C2S_KERNEL];
+    for (int i = 0; i < 4; i++) /* [2048, 4] */
+        c2s_f32(t)[i] = breaks ? 4 : 0.4f;
+    return m;
+}
+
 static const struct check_case cases[] = {
     {"E010", "bn", zero_gamma},
     {"E011", "bn", negative_gamma},
@@ -161,6 +181,9 @@ static const struct check_case cases[] = {
      .stricter = "convert keeps the step; akida refuses the layer"},
     {"E037", "", conversion},
     {"E038", "conv_1", threshold_overflow},
+    {"W081", "bn", tiny_gamma},
+    {"N082", "bn", negative_gamma_alone},
+    {"N083", "dense", unused_weight_levels},
     {"E056", "conv_1", threshold_range},
     {"E057", "conv_1", act_step_range},
 };

@@ -442,7 +442,8 @@ static const struct check_case cases[] = {
 
 static bool belongs(const struct c2s_rule_info *rule)
 {
-    return rule->level != C2S_LEVEL_AKD1000 && !strstr(NUMBER_RULES, rule->id);
+    return rule->level != C2S_LEVEL_AKD1000 && !strstr(NUMBER_RULES, rule->id) &&
+           !strstr(DATA_RULES, rule->id);
 }
 
 int main(void)
