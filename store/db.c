@@ -233,7 +233,9 @@ bool db_prepare_reader(struct db *db, const char *sql, struct statement *out, st
                  "sql only reads; this statement does more; change the workspace by the shell's "
                  "commands");
     else if ((status & 0xff) == SQLITE_ERROR)
-        c2s_fail(err, C2S_USAGE, "%s; the views are versions, measures, tensors, datasets, tags",
+        c2s_fail(err, C2S_USAGE,
+                 "%s; the views are versions, measures, epochs, runs, tensors, "
+                 "datasets, tags",
                  sqlite3_errmsg(db->raw));
     else if (status != SQLITE_OK)
         fail(db, status, err);

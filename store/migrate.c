@@ -10,7 +10,11 @@ static const char first_layout[] =
 #include "schema.sql.inc"
     ;
 
-const char *const store_layouts[] = {first_layout};
+static const char second_layout[] =
+#include "layout_2.sql.inc"
+    ;
+
+const char *const store_layouts[] = {first_layout, second_layout};
 const int store_n_layouts = sizeof store_layouts / sizeof store_layouts[0];
 
 static bool run_steps(struct db *db, const char *const *steps, int from, int to,

@@ -59,6 +59,25 @@ bool store_require_version(struct db *db, int64_t id, struct c2s_error *err) C2S
 bool store_set(struct db *db, const char *name, int64_t value,
                struct c2s_error *err) C2S_MUST_CHECK; /* a setting; 0 removes it */
 
+/* runs.c */
+bool store_put_story(struct db *db, int64_t version, const struct c2s_version *v,
+                     struct c2s_error *err) C2S_MUST_CHECK; /* the epochs of v */
+bool store_get_story(struct db *db, struct c2s_version *v, struct c2s_error *err) C2S_MUST_CHECK;
+/* A run with its tensors, inside a transaction. No failure when it is not there. */
+bool store_drop_run(struct db *db, int64_t id, struct c2s_error *err) C2S_MUST_CHECK;
+bool store_put_run(struct c2s_journal *j, const struct c2s_run *run, const struct c2s_checkpoint *c,
+                   int64_t *id, struct c2s_error *err);
+bool store_fetch_run(struct c2s_journal *j, int64_t id, struct c2s_checkpoint *out,
+                     struct c2s_error *err);
+bool store_each_run(struct c2s_journal *j, bool (*fn)(void *, const struct c2s_run *), void *arg,
+                    struct c2s_error *err);
+bool store_remove_run(struct c2s_journal *j, int64_t id, struct c2s_error *err);
+
+/* owner.c: a text that names this process; and whether such a text names another one that lives. */
+#define STORE_OWNER_SIZE 128
+void store_own(char owner[STORE_OWNER_SIZE]);
+bool store_owner_is_other(const char *owner);
+
 /* records.c */
 bool store_put_measure(struct c2s_journal *j, const struct c2s_measure *m,
                        const int32_t *predictions, struct c2s_error *err);

@@ -164,10 +164,14 @@ bool store_get_tensor(struct store *s, const char *hash, struct c2s_tensor **out
     return true;
 }
 
+#define IS_UNUSED                                                                                  \
+    " WHERE hash NOT IN (SELECT tensor FROM model_tensor)"                                         \
+    " AND hash NOT IN (SELECT tensor FROM run_tensor)"
+
 static bool remove_unused(struct db *db, struct c2s_gc_report *report, struct c2s_error *err)
 {
-    static const char unused[] = "SELECT count(*), coalesce(sum(length(data)), 0) FROM tensor"
-                                 " WHERE hash NOT IN (SELECT tensor FROM model_tensor)";
+    static const char unused[] =
+        "SELECT count(*), coalesce(sum(length(data)), 0) FROM tensor" IS_UNUSED;
     if (!db_run(db, "DELETE FROM model WHERE hash NOT IN (SELECT model FROM version)", err))
         return false;
     struct statement q = db_prepare(db, unused);
@@ -177,8 +181,7 @@ static bool remove_unused(struct db *db, struct c2s_gc_report *report, struct c2
     report->n_tensors = has_row ? column_integer(&q, 0) : 0;
     report->bytes = has_row ? column_integer(&q, 1) : 0;
     statement_finish(&q);
-    return db_run(db, "DELETE FROM tensor WHERE hash NOT IN (SELECT tensor FROM model_tensor)",
-                  err);
+    return db_run(db, "DELETE FROM tensor" IS_UNUSED, err);
 }
 
 bool store_collect(struct c2s_journal *j, struct c2s_gc_report *report, struct c2s_error *err)

@@ -135,7 +135,7 @@ static bool insert_version(struct store *s, const struct c2s_version *v, int64_t
     if (!statement_run(&q, err))
         return false;
     *id = db_last_id(s->db);
-    return true;
+    return store_put_story(s->db, *id, v, err);
 }
 
 /* *twin: 0 when the version is new. */
@@ -145,7 +145,8 @@ static bool put_version(struct store *s, const struct c2s_version *v, int64_t *i
     if (!find_twin(s->db, &v->info, twin, err))
         return false;
     *id = *twin;
-    return (*twin || insert_version(s, v, id, err)) && store_set(s->db, "head", *id, err);
+    return (*twin || insert_version(s, v, id, err)) &&
+           (!v->run || store_drop_run(s->db, v->run, err)) && store_set(s->db, "head", *id, err);
 }
 
 bool store_append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id, bool *is_new,
@@ -211,8 +212,10 @@ static bool read_version(struct store *s, int64_t id, struct c2s_version **out,
     bool ok = c2s_model_from_description(column_text_or_empty(&q, 10), find_tensor, s, &model, err);
     *out = ok ? c2s_version_create(&info, model, err) : NULL;
     statement_finish(&q);
-    if (*out)
+    if (*out && store_get_story(s->db, *out, err))
         return true;
+    c2s_version_destroy(*out);
+    *out = NULL;
     return c2s_fail_at(err, "v%lld", (long long)id);
 }
 
@@ -265,6 +268,22 @@ static bool contains(const int64_t *ids, int n, int64_t id)
     return false;
 }
 
+/* Fails when another shell trains the version right now. */
+static bool is_idle(struct db *db, int64_t id, struct c2s_error *err)
+{
+    struct statement q = db_prepare(db, "SELECT owner FROM run WHERE parent = ?1");
+    bool has_row;
+    bind_integer(&q, 1, id);
+    while (statement_row(&q, &has_row, err) && has_row)
+        if (store_owner_is_other(column_text_or_empty(&q, 0))) {
+            statement_finish(&q);
+            return c2s_fail(err, C2S_STATE,
+                            "another shell trains v%lld right now; wait for it, or stop it first",
+                            (long long)id);
+        }
+    return err->code == C2S_OK;
+}
+
 /* Fails when something that stays needs version id. */
 static bool may_remove(struct db *db, int64_t id, const int64_t *ids, int n, struct c2s_error *err)
 {
@@ -280,6 +299,8 @@ static bool may_remove(struct db *db, int64_t id, const int64_t *ids, int n, str
                  column_text_or_empty(&q, 0));
     statement_finish(&q);
     if (has_row)
+        return false;
+    if (!is_idle(db, id, err))
         return false;
     q = db_prepare(db, "SELECT id FROM version WHERE parent = ?1");
     bind_integer(&q, 1, id);

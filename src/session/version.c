@@ -35,12 +35,25 @@ struct c2s_version *c2s_version_create(const struct c2s_version_info *info, stru
     return NULL;
 }
 
+bool c2s_version_set_epochs(struct c2s_version *v, const struct c2s_epoch *epochs, int n,
+                            struct c2s_error *err)
+{
+    struct c2s_checkpoint story = {0};
+    if (!c2s_checkpoint_set_epochs(&story, epochs, n, err))
+        return false;
+    c2s_free(v->epochs);
+    v->epochs = story.epochs;
+    v->n_epochs = n;
+    return true;
+}
+
 void c2s_version_destroy(struct c2s_version *v)
 {
     if (!v)
         return;
     c2s_model_destroy(v->model);
     c2s_text_free(v->description);
+    c2s_free(v->epochs);
     c2s_free((char *)v->info.step);
     c2s_free((char *)v->info.name);
     c2s_free((char *)v->info.tool);

@@ -4,82 +4,30 @@
 #include <math.h>
 #include <time.h>
 
-/* What the model's last layer makes of its numbers. */
-enum ending { ENDS_PLAIN, ENDS_SOFTMAX, ENDS_SIGMOID };
+#include "train/fit.h"
 
 struct evaluation {
     struct c2s_engine *engine;
     const struct c2s_dataset *data;
     const struct c2s_layer *input; /* the model's */
     int64_t n_classes;             /* numbers per sample of its output */
-    enum ending ending;            /* of what the engine gives */
+    enum train_ending ending;      /* of what the engine gives */
     bool wants_sigmoid;            /* the engine leaves out the model's last sigmoid */
     double loss;                   /* sum so far */
     int64_t correct;
     int32_t *predictions; /* or NULL */
 };
 
-static enum ending ending_of(const struct c2s_model *m)
-{
-    const struct c2s_layer *l = m->layers[m->outputs[0]];
-    for (enum c2s_family family = c2s_op_info(l->op)->family;
-         l->n_inputs == 1 && (family == C2S_FAMILY_SHAPE || family == C2S_FAMILY_TRAINING);
-         family = c2s_op_info(l->op)->family)
-        l = m->layers[l->inputs[0]];
-    switch (c2s_layer_function(l)) {
-    case C2S_FN_SOFTMAX:
-        return ENDS_SOFTMAX;
-    case C2S_FN_SIGMOID:
-        return ENDS_SIGMOID;
-    default:
-        return ENDS_PLAIN;
-    }
-}
-
-/* The dataset gives grey images a channel axis, which a model may not have. */
-static bool fits(const struct c2s_layer *input, const struct c2s_dataset_info *info)
-{
-    if (input->rank != info->rank &&
-        !(input->rank == info->rank - 1 && info->dims[input->rank] == 1))
-        return false;
-    for (int i = 0; i < input->rank; i++)
-        if (input->dims[i] != info->dims[i])
-            return false;
-    return true;
-}
-
 static bool begin(struct evaluation *v, struct c2s_error *err)
 {
-    const struct c2s_model *m = v->engine->model;
-    const struct c2s_dataset_info *info = c2s_dataset_info(v->data);
-    char wants[96], has[96];
-    if (m->n_inputs != 1 || m->n_outputs != 1)
-        return c2s_fail(err, C2S_UNSUPPORTED,
-                        "the model has several ends (inputs: %d, outputs: %d); only a model with "
-                        "one of each can "
-                        "be evaluated on labelled samples",
-                        m->n_inputs, m->n_outputs);
-    v->input = m->layers[m->inputs[0]];
-    const struct c2s_layer *output = m->layers[m->outputs[0]];
-    if (!fits(v->input, info))
-        return c2s_fail(err, C2S_SHAPE,
-                        "the model takes samples of %s, the data '%s' has samples of %s; choose "
-                        "data or a model that fits",
-                        c2s_shape_text(v->input->rank, v->input->dims, wants, sizeof wants),
-                        info->name, c2s_shape_text(info->rank, info->dims, has, sizeof has));
-    v->n_classes = 1;
-    for (int i = 0; i < output->rank; i++)
-        v->n_classes *= output->dims[i];
-    if (info->n_classes > (v->n_classes == 1 ? 2 : v->n_classes))
-        return c2s_fail(err, C2S_SHAPE,
-                        "the model tells %lld classes apart, the labels of '%s' go up to %d; "
-                        "choose data or a model that fits",
-                        (long long)(v->n_classes == 1 ? 2 : v->n_classes), info->name,
-                        info->n_classes - 1);
-    enum ending ending = ending_of(m);
-    v->ending =
-        v->engine->ops->takes_integers ? ENDS_PLAIN : ending; /* akida ends with potentials */
-    v->wants_sigmoid = v->ending != ending && ending == ENDS_SIGMOID;
+    struct train_fit fit;
+    if (!train_fit(v->engine->model, v->data, &fit, err))
+        return false;
+    v->input = fit.input;
+    v->n_classes = fit.units;
+    v->ending = v->engine->ops->takes_integers ? TRAIN_ENDS_PLAIN
+                                               : fit.ending; /* akida ends with potentials */
+    v->wants_sigmoid = v->ending != fit.ending && fit.ending == TRAIN_ENDS_SIGMOID;
     return true;
 }
 
@@ -93,7 +41,7 @@ static double cost_of(double probability)
 static int32_t count_one_unit(struct evaluation *v, double y, int32_t label)
 {
     double sigmoid = 1 / (1 + exp(-y));
-    double p = v->ending == ENDS_PLAIN ? sigmoid : y;
+    double p = v->ending == TRAIN_ENDS_PLAIN ? sigmoid : y;
     v->loss += cost_of(label == 1 ? p : 1 - p);
     return (v->wants_sigmoid ? sigmoid : y) > 0.5;
 }
@@ -105,7 +53,7 @@ static int32_t count_classes(struct evaluation *v, const float *y, int32_t label
     for (int32_t i = 1; i < v->n_classes; i++)
         if (y[i] > y[best])
             best = i;
-    if (v->ending == ENDS_SOFTMAX) {
+    if (v->ending == TRAIN_ENDS_SOFTMAX) {
         v->loss += cost_of((double)y[label]);
         return best;
     }

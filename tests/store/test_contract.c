@@ -4,32 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "both_journals.h"
 #include "journal_support.h"
-#include "memory_journal.h"
-#include "store.h"
 #include "support.h"
-
-static int open_memory(void **state)
-{
-    *state = memory_journal_create();
-    return 0;
-}
-
-static int open_store(void **state)
-{
-    struct c2s_error err = {0};
-    struct c2s_journal *j = NULL;
-    assert_ok(c2s_store_open(":memory:", &j, &err), &err);
-    *state = j;
-    return 0;
-}
-
-static int close_journal(void **state)
-{
-    struct c2s_journal *j = *state;
-    j->ops->close(j);
-    return 0;
-}
 
 static void a_new_journal_is_empty(void **state)
 {
@@ -320,12 +297,6 @@ static void a_callback_may_read_and_stop(void **state)
     assert_int_equal(nested.n, 2);
     assert_int_equal(append_version(*state, 3, "after", small_model(4, 1)), 4);
 }
-
-#define ON_BOTH(test)                                                                              \
-    {#test " (memory)", test, open_memory, close_journal, NULL},                                   \
-    {                                                                                              \
-#test " (store)", test, open_store, close_journal, NULL                                    \
-    }
 
 int main(void)
 {

@@ -105,7 +105,7 @@ static void a_newer_layout_is_refused(void **state)
     j->ops->close(j);
     size_t n;
     char *bytes = read_file(in_test_folder("w.c2s"), &n);
-    bytes[62] = 3; /* user_version 3 * 256 + 1 */
+    bytes[62] = 3; /* user_version 3 * 256 and more */
     write_file(in_test_folder("w.c2s"), bytes, n);
     free(bytes);
     refuses(in_test_folder("w.c2s"), C2S_FORMAT, "newer c2s-shell");

@@ -123,7 +123,8 @@ static void newer_and_foreign_are_refused(void **state)
 static void our_layouts_are_complete(void **state)
 {
     (void)state;
-    static const char *const views[] = {"versions", "measures", "tensors", "datasets", "tags"};
+    static const char *const views[] = {"versions", "measures", "epochs", "runs",
+                                        "tensors",  "datasets", "tags"};
     for (int from = 0; from <= store_n_layouts; from++) {
         struct c2s_error err = {0};
         unlink(path);
@@ -139,6 +140,29 @@ static void our_layouts_are_complete(void **state)
     }
 }
 
+/* A workspace of the first release keeps its versions, and they have no epochs. */
+static void versions_of_the_first_layout_stay(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct db *db = open_db(path);
+    assert_ok(store_migrate(db, store_layouts, 1, &err), &err);
+    assert_ok(db_run(db,
+                     "INSERT INTO model VALUES('m', '{}');"
+                     "INSERT INTO version(parent, model, step, name, tool, note, created, source,"
+                     " source_hash) VALUES(NULL, 'm', 'load a', 'a', 't', '', 1, '', '')",
+                     &err),
+              &err);
+    assert_ok(store_migrate(db, store_layouts, 2, &err), &err);
+    assert_int_equal(integer(db, "SELECT count(*) FROM versions WHERE step = 'load a'"), 1);
+    assert_int_equal(integer(db, "SELECT count(*) FROM epochs"), 0);
+    assert_ok(
+        db_run(db, "INSERT INTO epoch(version, epoch, seconds, is_best) VALUES(1, 1, 0, 1)", &err),
+        &err);
+    assert_int_equal(integer(db, "SELECT is_kept FROM epochs"), 1);
+    db_close(db);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -146,7 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(an_old_layout_becomes_new),     IN_FOLDER(a_new_file_gets_the_newest),
         IN_FOLDER(a_failed_step_changes_nothing), IN_FOLDER(newer_and_foreign_are_refused),
-        IN_FOLDER(our_layouts_are_complete),
+        IN_FOLDER(our_layouts_are_complete),      IN_FOLDER(versions_of_the_first_layout_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

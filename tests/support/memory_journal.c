@@ -16,6 +16,11 @@ struct tagged {
     int64_t version;
 };
 
+struct running {
+    struct c2s_run run; /* step owned */
+    struct c2s_checkpoint checkpoint;
+};
+
 struct memory {
     struct c2s_journal base; /* first: the port */
     struct c2s_version **versions;
@@ -25,6 +30,9 @@ struct memory {
     int n_measures;
     struct tagged *tags;
     int n_tags;
+    struct running *runs;
+    int n_runs;
+    int64_t last_run;
     bool has_dataset;
     struct c2s_dataset_record dataset; /* strings owned */
 };
@@ -58,7 +66,12 @@ static bool require(const struct memory *m, int64_t id, struct c2s_error *err)
 static struct c2s_version *copy_version(const struct c2s_version *v, struct c2s_error *err)
 {
     struct c2s_model *model = c2s_model_clone(v->model, err);
-    return model ? c2s_version_create(&v->info, model, err) : NULL;
+    struct c2s_version *copy = model ? c2s_version_create(&v->info, model, err) : NULL;
+    if (copy && !c2s_version_set_epochs(copy, v->epochs, v->n_epochs, err)) {
+        c2s_version_destroy(copy);
+        return NULL;
+    }
+    return copy;
 }
 
 static const struct c2s_version *find_twin(const struct memory *m, const struct c2s_version *v)
@@ -72,11 +85,93 @@ static const struct c2s_version *find_twin(const struct memory *m, const struct 
     return NULL;
 }
 
+static int find_run(const struct memory *m, int64_t id)
+{
+    for (int i = 0; i < m->n_runs; i++)
+        if (m->runs[i].run.id == id)
+            return i;
+    return -1;
+}
+
+static void drop_run(struct memory *m, int at)
+{
+    free((char *)m->runs[at].run.step);
+    c2s_checkpoint_finish(&m->runs[at].checkpoint);
+    memmove(m->runs + at, m->runs + at + 1, sizeof *m->runs * (size_t)(--m->n_runs - at));
+}
+
+static bool remove_run(struct c2s_journal *j, int64_t id, struct c2s_error *err)
+{
+    int at = find_run(memory_of(j), id);
+    (void)err;
+    if (at >= 0)
+        drop_run(memory_of(j), at);
+    return true;
+}
+
+/* A new run takes the place of earlier ones of the same parent and step. */
+static bool add_run(struct memory *m, const struct c2s_run *run, struct c2s_error *err)
+{
+    if (!require(m, run->parent, err))
+        return false;
+    for (int i = m->n_runs - 1; i >= 0; i--)
+        if (m->runs[i].run.parent == run->parent && strcmp(m->runs[i].run.step, run->step) == 0)
+            drop_run(m, i);
+    m->runs = grow(m->runs, m->n_runs, sizeof *m->runs);
+    struct running *r = &m->runs[m->n_runs++];
+    *r = (struct running){.run = *run};
+    r->run.id = ++m->last_run;
+    r->run.step = strdup(run->step);
+    return true;
+}
+
+static bool put_run(struct c2s_journal *j, const struct c2s_run *run,
+                    const struct c2s_checkpoint *checkpoint, int64_t *id, struct c2s_error *err)
+{
+    struct memory *m = memory_of(j);
+    struct c2s_checkpoint copy;
+    if (run->id && find_run(m, run->id) < 0)
+        return c2s_fail(err, C2S_NOT_FOUND, "there is no such training");
+    if (!c2s_checkpoint_copy(checkpoint, &copy, err))
+        return false;
+    if (!run->id && !add_run(m, run, err)) {
+        c2s_checkpoint_finish(&copy);
+        return false;
+    }
+    struct running *r = &m->runs[run->id ? find_run(m, run->id) : m->n_runs - 1];
+    c2s_checkpoint_finish(&r->checkpoint);
+    r->checkpoint = copy;
+    r->run.n_epochs = copy.n_epochs ? copy.epochs[copy.n_epochs - 1].epoch : 0;
+    *id = r->run.id;
+    return true;
+}
+
+static bool fetch_run(struct c2s_journal *j, int64_t id, struct c2s_checkpoint *out,
+                      struct c2s_error *err)
+{
+    struct memory *m = memory_of(j);
+    int at = find_run(m, id);
+    return at >= 0 ? c2s_checkpoint_copy(&m->runs[at].checkpoint, out, err)
+                   : c2s_fail(err, C2S_NOT_FOUND, "there is no such training");
+}
+
+static bool each_run(struct c2s_journal *j, bool (*fn)(void *, const struct c2s_run *), void *arg,
+                     struct c2s_error *err)
+{
+    (void)err;
+    for (int i = 0; i < memory_of(j)->n_runs; i++)
+        if (!fn(arg, &memory_of(j)->runs[i].run))
+            break;
+    return true;
+}
+
 static bool append(struct c2s_journal *j, const struct c2s_version *v, int64_t *id, bool *is_new,
                    struct c2s_error *err)
 {
     struct memory *m = memory_of(j);
     const struct c2s_version *twin = find_twin(m, v);
+    if (v->run)
+        (void)!remove_run(j, v->run, err);
     if (twin) {
         m->head = *id = twin->info.id;
         *is_new = false;
@@ -173,6 +268,9 @@ static bool remove_versions(struct c2s_journal *j, const int64_t *ids, int n, st
     while (m->head && is_listed(ids, n, m->head))
         m->head = m->versions[find_version(m, m->head)]->info.parent;
     drop_measures(m, ids, n);
+    for (int i = m->n_runs - 1; i >= 0; i--)
+        if (is_listed(ids, n, m->runs[i].run.parent))
+            drop_run(m, i);
     int kept = 0;
     for (int i = 0; i < m->n_versions; i++) {
         if (is_listed(ids, n, m->versions[i]->info.id))
@@ -385,7 +483,10 @@ static void close_memory(struct c2s_journal *j)
         c2s_version_destroy(m->versions[i]);
     for (int i = 0; i < m->n_measures; i++)
         free(m->measures[i].predictions);
+    while (m->n_runs > 0)
+        drop_run(m, m->n_runs - 1);
     forget_dataset(m);
+    free(m->runs);
     free(m->versions);
     free(m->measures);
     free(m->tags);
@@ -410,6 +511,10 @@ struct c2s_journal *memory_journal_create(void)
         .put_tag = put_tag,
         .remove_tag = remove_tag,
         .each_tag = each_tag,
+        .put_run = put_run,
+        .fetch_run = fetch_run,
+        .each_run = each_run,
+        .remove_run = remove_run,
         .query = query,
         .place = place,
         .is_read_only = is_read_only,

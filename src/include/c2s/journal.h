@@ -29,10 +29,11 @@ struct c2s_journal_ops {
     /* Head: the version new shells begin at; 0 = none. */
     bool (*head)(struct c2s_journal *j, int64_t *id, struct c2s_error *err);
     bool (*set_head)(struct c2s_journal *j, int64_t id, struct c2s_error *err);
-    /* Removes versions with their measures. NOT_FOUND; STATE when one has children outside the list
-     * or a tag. A head among them moves to its nearest ancestor that stays. */
+    /* Removes versions with their measures. NOT_FOUND; STATE when one has children outside the
+     * list or a tag, or is trained by another program. A head among them moves to its nearest
+     * ancestor that stays. */
     bool (*remove)(struct c2s_journal *j, const int64_t *ids, int n, struct c2s_error *err);
-    /* Removes the tensors that no version uses and gives their space back. */
+    /* Removes the tensors that no version and no run uses and gives their space back. */
     bool (*collect)(struct c2s_journal *j, struct c2s_gc_report *report, struct c2s_error *err);
 
     /* One row per (version, dataset, engine), the last one wins; predictions [metrics.n] may be
@@ -57,6 +58,19 @@ struct c2s_journal_ops {
     bool (*remove_tag)(struct c2s_journal *j, const char *tag, struct c2s_error *err);
     bool (*each_tag)(struct c2s_journal *j, bool (*fn)(void *, const char *tag, int64_t version),
                      void *arg, struct c2s_error *err);
+
+    /* Trainings that have not ended. put_run replaces the checkpoint, whole or not at all: its
+     * tensors are kept like those of versions, the old one's are removed. run->id 0 = a new one, in
+     * whose place interrupted ones of the same parent and step go; of the other fields only parent,
+     * step and data count. It ends with append of the version made (struct c2s_version.run), with
+     * remove_run, or with its parent. STATE when another program is at work on it; NOT_FOUND. */
+    bool (*put_run)(struct c2s_journal *j, const struct c2s_run *run,
+                    const struct c2s_checkpoint *checkpoint, int64_t *id, struct c2s_error *err);
+    bool (*fetch_run)(struct c2s_journal *j, int64_t id, struct c2s_checkpoint *out,
+                      struct c2s_error *err); /* *out is new */
+    bool (*each_run)(struct c2s_journal *j, bool (*fn)(void *, const struct c2s_run *), void *arg,
+                     struct c2s_error *err); /* by id, ascending */
+    bool (*remove_run)(struct c2s_journal *j, int64_t id, struct c2s_error *err);
 
     /* Read-only SQL for people; STATE for a statement that writes, UNSUPPORTED without SQL. The
      * callback gets the column names with row -1 first, then text values (NULL = SQL NULL). */

@@ -2,6 +2,7 @@
 #ifndef C2S_VERSION_H
 #define C2S_VERSION_H
 
+#include <c2s/checkpoint.h>
 #include <c2s/metrics.h>
 #include <c2s/model.h>
 
@@ -25,12 +26,19 @@ struct c2s_version {
     struct c2s_model *model;      /* owned; never changed */
     char *description;            /* owned; the model's c2s_model_describe text when it is at hand,
                                      else NULL; saves a journal from hashing it again */
+    struct c2s_epoch *epochs;     /* owned [n_epochs]; of the training that made it */
+    int n_epochs;
+    int64_t
+        run; /* for append: the run that made it, which ends in the same transaction; 0 = none */
 };
 
 /* New version with copies of info's strings (NULL becomes ""); model is taken even on failure and
  * may be NULL. NULL on NOMEM. */
 struct c2s_version *c2s_version_create(const struct c2s_version_info *info, struct c2s_model *model,
                                        struct c2s_error *err) C2S_MUST_CHECK;
+/* Copies them. Fails: NOMEM. */
+bool c2s_version_set_epochs(struct c2s_version *v, const struct c2s_epoch *epochs, int n,
+                            struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_version_destroy(struct c2s_version *v); /* accepts NULL */
 
 /* A measure: metrics without these four keys mean nothing. */
@@ -41,6 +49,17 @@ struct c2s_measure {
     char engine[16];
     struct c2s_metrics metrics;
     int64_t taken; /* seconds since 1970 */
+};
+
+/* A training that has not ended: a shell is at work on it, or it was interrupted. */
+struct c2s_run {
+    int64_t id;
+    int64_t parent;                 /* the version that is trained */
+    const char *step;               /* its canonical command; borrowed during a callback */
+    char data[C2S_HASH_LENGTH + 1]; /* hash of what it is trained and validated on */
+    int n_epochs;                   /* that have ended */
+    int64_t begun, updated;         /* seconds since 1970, UTC */
+    bool is_live;                   /* another program is at work on it right now */
 };
 
 /* A dataset as remembered by the workspace. */
