@@ -173,22 +173,24 @@ static bool one_step(struct trainer *t, int64_t first, int64_t n, struct c2s_los
 {
     int64_t step = c2s_optimizer_steps(t->optimizer);
     struct c2s_batch_loss loss = c2s_loss_batch(&t->loss);
+    struct c2s_loss_sum of_batch;
     if (!train_batch(t, &t->training, t->order + first, n, t->now.epoch, err) ||
-        !c2s_gradients_compute(t->gradients, t->x, step, &loss, sum, err))
+        !c2s_gradients_compute(t->gradients, t->x, step, &loss, &of_batch, err))
         return false;
+    sum->loss += of_batch.loss;
+    sum->correct += of_batch.correct;
     t->now.learning_rate = train_rate(&t->options, step, t->n_steps);
     c2s_optimizer_step(t->optimizer, t->now.learning_rate);
     return true;
 }
 
 /* Numbers that are none any more end a training, but not what was reached before. */
-static bool is_diverged(struct trainer *t, int64_t step, const struct c2s_error *failure,
-                        char *trouble, size_t size)
+static bool is_diverged(const struct trainer *t, const struct c2s_error *failure, char *trouble,
+                        size_t size)
 {
     if (failure->code != C2S_RANGE)
         return false;
-    snprintf(trouble, size, "step %lld of epoch %d: %s%s%s", (long long)step + 1, t->now.epoch,
-             failure->where, failure->where[0] ? ": " : "", failure->text);
+    snprintf(trouble, size, "epoch %d: %s", t->now.epoch, failure->text);
     return true;
 }
 
@@ -210,8 +212,7 @@ static bool run_steps(struct trainer *t, struct c2s_epoch *row, struct ending *e
         struct c2s_error failure = {0};
         size = n - first < t->options.batch ? n - first : t->options.batch;
         if (!one_step(t, first, size, &sum, &failure)) {
-            if (is_diverged(t, first / t->options.batch, &failure, end->trouble,
-                            sizeof end->trouble))
+            if (is_diverged(t, &failure, end->trouble, sizeof end->trouble))
                 return true;
             *err = failure;
             return false;
@@ -240,8 +241,7 @@ static bool judge(struct trainer *t, struct c2s_epoch *row, struct ending *end,
     if (t->validation.n == 0 || train_validate(t, &row->validation_loss, &row->validation_accuracy,
                                                &end->was_stopped, &failure))
         return true;
-    if (row->epoch > 0 &&
-        is_diverged(t, t->steps_per_epoch - 1, &failure, end->trouble, sizeof end->trouble))
+    if (row->epoch > 0 && is_diverged(t, &failure, end->trouble, sizeof end->trouble))
         return true;
     *err = failure;
     return false;
@@ -330,8 +330,8 @@ static bool conclude(struct trainer *t, const struct ending *end, struct c2s_tra
         return c2s_fail(err, C2S_CANCELLED,
                         "stopped before the first epoch ended; nothing was changed");
     if (last_epoch(t) == 0 && end->trouble[0])
-        return c2s_fail(err, C2S_STATE, "%s; try a smaller learning rate, such as --lr %g",
-                        end->trouble, t->options.learning_rate / 10);
+        return c2s_fail(err, C2S_STATE, "%s, such as --lr %g", end->trouble,
+                        t->options.learning_rate / 10);
     if (!train_state_result(t, out, err))
         return false;
     report->epochs = t->story.epochs;

@@ -72,8 +72,9 @@ struct c2s_train_report {
     int64_t n_data, n_validation; /* samples */
     bool was_stopped;             /* by the user, before the last epoch */
     bool was_patient;             /* ended by patience */
-    char trouble[256]; /* why it ended early although nobody asked: "NaN loss in step 12 of epoch
-                          2, layer 'conv2d'"; "" = none */
+    char trouble[256];            /* why it ended early although nobody asked: "epoch 2: the
+                                     gradient of layer 'conv2d' (Conv2D) is NaN or infinite at step 12"; "" =
+                                     none */
 };
 /* *out is new: the model of the best epoch, by validation accuracy, then validation loss (without
  * validation by training loss); parameters that are as they were are shared with the request's
