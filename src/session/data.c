@@ -129,6 +129,8 @@ bool c2s_session_require_data(struct c2s_session *s, const struct c2s_dataset **
     if (*out)
         return true;
     const char *problem = c2s_session_data_problem(s);
+    if (problem && !s->data->was_tried)
+        return c2s_fail_nomem(err); /* what alone leaves it untried */
     if (problem)
         return c2s_fail(err, C2S_STATE,
                         "the data used before cannot be opened: %.240s; choose "

@@ -54,9 +54,8 @@ bool c2s_session_takes_integers(const struct c2s_model *m)
     return input->rank != 3 || (input->dims[2] != 1 && input->dims[2] != 3);
 }
 
-/* A model made for pixels 0..255 must not get them divided by 255 once more. */
-static bool check_scaling(const struct c2s_model *m, const struct c2s_dataset_info *data,
-                          struct c2s_error *err)
+bool session_check_scaling(const struct c2s_model *m, const struct c2s_dataset_info *data,
+                           struct c2s_error *err)
 {
     const struct c2s_layer *rescaling = leading_rescaling(m);
     bool wants_pixels = rescaling && rescaling->attr.rescaling.scale < 1.0f / 64;
@@ -68,7 +67,8 @@ bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char
 {
     const struct c2s_dataset *data;
     struct c2s_engine_options options = {.input_scale = 1};
-    if (!c2s_session_require_data(s, &data, err) || !check_scaling(m, c2s_dataset_info(data), err))
+    if (!c2s_session_require_data(s, &data, err) ||
+        !session_check_scaling(m, c2s_dataset_info(data), err))
         return false;
     if (strcmp(engine, "akida") == 0) {
         options.input_is_integers = c2s_session_takes_integers(m);
@@ -163,6 +163,38 @@ bool c2s_session_compare(struct c2s_session *s, const char *first, const char *s
     int32_t *a = NULL, *b = NULL;
     bool ok = c2s_session_eval(s, first, engine, &c.first, &a, NULL, err) &&
               c2s_session_eval(s, second, engine, &c.second, &b, NULL, err);
+    if (ok) {
+        count_changes(&c, c2s_dataset_labels(c2s_session_data(s)), a, b);
+        *out = c;
+    }
+    c2s_free(a);
+    c2s_free(b);
+    return ok;
+}
+
+static bool measure_model(struct c2s_session *s, const struct c2s_model *m, struct c2s_measure *out,
+                          int32_t *predictions, struct c2s_error *err)
+{
+    struct c2s_engine *e;
+    if (!session_engine(s, m, out->engine, &e, err))
+        return false;
+    bool ok = c2s_evaluate(e, c2s_session_data(s), &s->progress, &out->metrics, predictions, err);
+    c2s_engine_destroy(e);
+    return ok;
+}
+
+bool c2s_session_try(struct c2s_session *s, const struct c2s_model *m, struct c2s_comparison *out,
+                     struct c2s_error *err)
+{
+    struct c2s_comparison c = {0};
+    int32_t *a = NULL, *b = NULL;
+    bool ok = c2s_session_eval(s, NULL, NULL, &c.first, &a, NULL, err);
+    if (ok) {
+        c.second = c.first;
+        c.second.version = 0;
+        b = c2s_malloc(sizeof *b * (size_t)c.first.metrics.n);
+        ok = b ? measure_model(s, m, &c.second, b, err) : c2s_fail_nomem(err);
+    }
     if (ok) {
         count_changes(&c, c2s_dataset_labels(c2s_session_data(s)), a, b);
         *out = c;

@@ -32,6 +32,23 @@ bool step_quantize(const struct c2s_quantize_plan *plan, char **out,
 bool step_use_data(const struct c2s_dataset_record *d, char **out,
                    struct c2s_error *err) C2S_MUST_CHECK;
 
+/* The path without the working folder, when it lies inside: it reads better. Borrowed from path. */
+const char *step_short_path(const char *path);
+
+/* training_data.c: the data a step learns from. dataset: as c2s_dataset_parse reads it, where the
+ * scaling of the data in use holds when it says neither scale nor shift; NULL = the training part
+ * beside the data in use, or that data itself when it is a training part. *out is new
+ * (c2s_dataset_spec_finish). Fails: STATE (says what to give), USAGE, and as opening does. */
+bool session_training_spec(struct c2s_session *s, const char *dataset, struct c2s_dataset_spec *out,
+                           struct c2s_error *err) C2S_MUST_CHECK;
+/* Opens it, where a path without a part means its training part if it has one, and writes it as a
+ * step says it: both new (c2s_dataset_close, c2s_text_free). */
+bool session_open_spec(const struct c2s_dataset_spec *spec, struct c2s_dataset **data, char **text,
+                       struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Whether data is of the same file and part as the data in use. */
+bool session_is_measured_data(struct c2s_session *s, const struct c2s_dataset *data);
+
 /* session.c: a version by id, fetched when it is not held; borrowed. */
 bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **out,
                   struct c2s_error *err) C2S_MUST_CHECK;
@@ -56,6 +73,10 @@ void session_data_destroy(struct session_data *d); /* accepts NULL */
 /* measure.c: an engine for the model on the data in use, scaling checked. */
 bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char *engine,
                     struct c2s_engine **out, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* A model made for pixels 0..255 must not get them divided by 255 once more. */
+bool session_check_scaling(const struct c2s_model *m, const struct c2s_dataset_info *data,
+                           struct c2s_error *err) C2S_MUST_CHECK;
 
 /* values.c: how a Keras value becomes the chip's integer input. Not known when the data is scaled
  * although the model scales it itself; whoever runs the model says so. */

@@ -53,8 +53,7 @@ bool step_quantize(const struct c2s_quantize_plan *p, char **out, struct c2s_err
     return text_take(&t, out, err);
 }
 
-/* Paths inside the working folder read better without it. */
-static const char *without_folder(const char *path)
+const char *step_short_path(const char *path)
 {
     char folder[4096];
     size_t n = getcwd(folder, sizeof folder) ? strlen(folder) : 0;
@@ -67,10 +66,10 @@ bool step_use_data(const struct c2s_dataset_record *d, char **out, struct c2s_er
 {
     struct text t = {0};
     text_add(&t, "data use ");
-    text_add_quoted(&t, without_folder(d->path));
+    text_add_quoted(&t, step_short_path(d->path));
     if (d->labels) {
         text_add(&t, " --labels ");
-        text_add_quoted(&t, without_folder(d->labels));
+        text_add_quoted(&t, step_short_path(d->labels));
     }
     if (d->scale != 1) {
         text_add(&t, " --scale ");

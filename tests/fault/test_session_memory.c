@@ -44,7 +44,7 @@ static void write_npy(const char *path, const char *shape, size_t n)
     header[127] = '\n';
     assert_int_equal(fwrite(header, 1, 128, f), 128);
     for (size_t i = 0; i < n; i++)
-        fputc((int)(i % 7), f);
+        fputc((int)(i % 4), f);
     assert_int_equal(fclose(f), 0);
 }
 
@@ -143,6 +143,31 @@ static bool potentials(struct bench *b, struct c2s_error *err)
     return draw(b, C2S_OF_POTENTIALS, "v2", NULL, err);
 }
 
+/* A bias correction of v2 against v1; as a trial also its accuracy. */
+static bool correct(struct bench *b, bool is_trial, struct c2s_error *err)
+{
+    char data[700];
+    struct c2s_calibrated made = {0};
+    struct c2s_comparison accuracy;
+    snprintf(data, sizeof data, "%s,labels=%s", images, labels);
+    struct c2s_calibrate_options options = {
+        .what = C2S_CALIBRATE_BIAS, .data = data, .limit = -1, .is_trial = is_trial};
+    bool ok = c2s_session_calibrate(b->session, &options, &made, err) &&
+              (!is_trial || c2s_session_try(b->session, made.model, &accuracy, err));
+    c2s_calibrated_finish(&made);
+    return ok;
+}
+
+static bool calibrate(struct bench *b, struct c2s_error *err)
+{
+    return correct(b, false, err);
+}
+
+static bool try_calibration(struct bench *b, struct c2s_error *err)
+{
+    return correct(b, true, err);
+}
+
 static bool ignore_line(void *arg, const char *text)
 {
     (void)arg, (void)text;
@@ -210,6 +235,8 @@ static void every_step(struct bench *b)
     survives(b, "start", restart, 2, 2);
     survives(b, "undo", undo, 1, 2);
     survives(b, "checkout", forward, 2, 2);
+    survives(b, "calibrate and leave it", try_calibration, 2, 2);
+    survives(b, "calibrate", calibrate, 3, 3);
     assert_true(n_failures > 500); /* layers, names, tensors, engines: there are many */
     c2s_session_destroy(b->session);
     b->journal->ops->close(b->journal);

@@ -63,6 +63,16 @@ struct view_measure_context {
 };
 struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure *m,
                            const struct view_measure_context *context);
+struct view_calibrated {                      /* a calibration, and what it did to the accuracy */
+    const struct c2s_version *from, *version; /* version NULL = a trial, or nothing changed */
+    const struct c2s_calibrate_options *options;
+    const struct c2s_calibrated *result;
+    const struct c2s_comparison
+        *accuracy;            /* of the new model against `from`; NULL = not measured */
+    const char *not_measured; /* then why */
+    double seconds;
+};
+struct sheet *view_calibrated(const struct view_calibrated *c);
 struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
                              const struct c2s_quantize_report *r, double seconds);
 struct sheet *view_version(const struct c2s_version *v, const char *tags);
@@ -71,6 +81,9 @@ const char *view_dialect(enum c2s_dialect dialect);
 
 struct sheet *view_difference(const struct c2s_version *a, const struct c2s_version *b,
                               const struct c2s_layer_difference *rows, int n_rows, bool all);
+
+/* What a difference from the first means, at the usual 5 %: "same", "better", "worse". */
+const char *view_verdict(const struct c2s_comparison *c);
 
 struct view_compared { /* one version of a comparison */
     const struct c2s_version *version;

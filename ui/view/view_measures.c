@@ -130,8 +130,7 @@ struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure
     return s;
 }
 
-/* What the difference from the first means, at the usual 5 %. */
-static const char *judge(const struct c2s_comparison *c)
+const char *view_verdict(const struct c2s_comparison *c)
 {
     if (c->p_value >= 0.05)
         return "same";
@@ -140,7 +139,7 @@ static const char *judge(const struct c2s_comparison *c)
 
 static void add_against_first(struct sheet *s, const struct c2s_comparison *c)
 {
-    const char *verdict = judge(c);
+    const char *verdict = view_verdict(c);
     sheet_integer(s, c->n_changed);
     sheet_integer(s, c->became_right);
     sheet_integer(s, c->became_wrong);

@@ -3,6 +3,7 @@
 #ifndef C2S_SESSION_H
 #define C2S_SESSION_H
 
+#include <c2s/calibrate.h>
 #include <c2s/finding.h>
 #include <c2s/fix.h>
 #include <c2s/histogram.h>
@@ -49,6 +50,34 @@ bool c2s_session_quantize(struct c2s_session *s, const struct c2s_quantize_plan 
                           bool *is_new, struct c2s_quantize_report *report,
                           struct c2s_error *err) C2S_MUST_CHECK;
 
+/* As struct c2s_calibrate_request, with names instead of what they name. */
+struct c2s_calibrate_options {
+    enum c2s_calibration what;
+    enum c2s_range_method method;
+    double percentile;
+    int bits;
+    const char *layers;
+    const char *data; /* DATASET as c2s_dataset_parse reads it; NULL = the training data that
+                         belongs to the data in use */
+    int64_t limit;    /* samples at most, chosen by seed 1 unless data has a seed; 0 = all, -1 =
+                         2,000 unless data has a limit */
+    const char *reference; /* BIAS: a version that the current one came from; NULL = the nearest
+                              with float weights, or, if the current one has, with nothing
+                              quantized */
+    bool is_trial;         /* make no version */
+};
+struct c2s_calibrated {
+    struct c2s_calibrate_report report; /* owned */
+    struct c2s_model *model;            /* owned; the result of a trial, or NULL */
+    char *data;                         /* owned; DATASET that was used, or NULL */
+    int64_t id, reference;              /* versions; 0 = none */
+    bool is_new;
+    bool is_measured_data; /* the data is of the part that versions are measured on */
+};
+bool c2s_session_calibrate(struct c2s_session *s, const struct c2s_calibrate_options *options,
+                           struct c2s_calibrated *out, struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_calibrated_finish(struct c2s_calibrated *c); /* accepts a zeroed one */
+
 bool c2s_session_use_data(struct c2s_session *s, const char *path,
                           const struct c2s_dataset_options *options,
                           struct c2s_error *err) C2S_MUST_CHECK;
@@ -83,6 +112,10 @@ struct c2s_comparison {
 bool c2s_session_compare(struct c2s_session *s, const char *first, const char *second,
                          const char *engine, struct c2s_comparison *out,
                          struct c2s_error *err) C2S_MUST_CHECK;
+
+/* The current version against a model that is no version; nothing is kept. */
+bool c2s_session_try(struct c2s_session *s, const struct c2s_model *m, struct c2s_comparison *out,
+                     struct c2s_error *err) C2S_MUST_CHECK;
 
 /* How two versions differ in one layer of that name. */
 struct c2s_layer_difference {
