@@ -77,11 +77,7 @@ static bool set_bias(struct c2s_layer *l, const struct error_sums *s, struct c2s
         return false;
     for (int64_t k = 0; k < s->channels; k++)
         c2s_f32(bias)[k] = (float)((double)c2s_f32(bias)[k] + s->error[k] / (double)s->n);
-    c2s_layer_set_param(l, C2S_BIAS, bias);
-    if (l->op == C2S_OP_DENSE)
-        l->attr.dense.use_bias = true;
-    else
-        l->attr.conv.use_bias = true;
+    c2s_layer_set_bias(l, bias);
     return true;
 }
 

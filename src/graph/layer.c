@@ -146,6 +146,15 @@ bool c2s_layer_is_channels_first(const struct c2s_layer *l)
     return is_it;
 }
 
+void c2s_layer_set_bias(struct c2s_layer *l, struct c2s_tensor *value)
+{
+    c2s_layer_set_param(l, C2S_BIAS, value);
+    if (l->op == C2S_OP_DENSE)
+        l->attr.dense.use_bias = true;
+    else
+        l->attr.conv.use_bias = true;
+}
+
 bool c2s_layer_is_neural(const struct c2s_layer *l)
 {
     return c2s_op_info(l->op)->family == C2S_FAMILY_NEURAL;

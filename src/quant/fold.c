@@ -70,11 +70,7 @@ static bool fold_into(struct c2s_layer *l, const struct c2s_batch_norm *numbers,
     }
     c2s_batch_norm_fold(numbers, kernel, c2s_f32(bias));
     c2s_layer_set_param(l, folded_role(l), kernel);
-    c2s_layer_set_param(l, C2S_BIAS, bias);
-    if (l->op == C2S_OP_DENSE)
-        l->attr.dense.use_bias = true;
-    else
-        l->attr.conv.use_bias = true;
+    c2s_layer_set_bias(l, bias);
     return true;
 }
 

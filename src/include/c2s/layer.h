@@ -133,6 +133,8 @@ void c2s_layer_destroy(struct c2s_layer *l); /* accepts NULL */
 bool c2s_layer_add_input(struct c2s_layer *l, int index, struct c2s_error *err) C2S_MUST_CHECK;
 /* Replaces a parameter; value is taken. */
 void c2s_layer_set_param(struct c2s_layer *l, enum c2s_role role, struct c2s_tensor *value);
+/* Gives a neural layer that bias, which it uses from now on; value is taken. */
+void c2s_layer_set_bias(struct c2s_layer *l, struct c2s_tensor *value);
 /* Replaces an owned text by a copy; NULL empties it. Fails: NOMEM, the old text stays. */
 bool c2s_layer_set_text(char **field, const char *text, struct c2s_error *err) C2S_MUST_CHECK;
 
