@@ -36,13 +36,17 @@ int64_t data_array_row(const struct data_array *a)
     return n;
 }
 
+/* Axes of length 0 count as 1 until the end, so that no product of some of them overflows. */
 bool data_array_total(const struct data_array *a, int64_t *bytes)
 {
     int64_t n = (int64_t)elements[a->element].bytes;
-    for (int i = 0; i < a->rank; i++)
-        if (a->dims[i] < 0 || __builtin_mul_overflow(n, a->dims[i], &n))
+    bool is_empty = false;
+    for (int i = 0; i < a->rank; i++) {
+        is_empty = is_empty || a->dims[i] == 0;
+        if (a->dims[i] < 0 || __builtin_mul_overflow(n, a->dims[i] ? a->dims[i] : 1, &n))
             return false;
-    *bytes = n;
+    }
+    *bytes = is_empty ? 0 : n;
     return n < INT64_MAX / 16;
 }
 

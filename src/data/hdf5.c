@@ -20,7 +20,7 @@ static bool load_rows(struct h5_file *f, const char *path, enum c2s_dtype dtype,
     if (!a->memory)
         return c2s_fail_nomem(err);
     int64_t block = row_bytes > 0 && row_bytes < BLOCK_BYTES ? BLOCK_BYTES / row_bytes : 1;
-    for (int64_t i = 0; i < a->dims[0]; i += block) {
+    for (int64_t i = 0; total > 0 && i < a->dims[0]; i += block) {
         struct c2s_tensor *t = NULL;
         int64_t n = a->dims[0] - i < block ? a->dims[0] - i : block;
         if (!h5_read_rows(f, path, dtype, i, n, &t, err))

@@ -29,8 +29,9 @@ void h5_close(struct h5_file *f); /* accepts NULL */
 const char *h5_path(const struct h5_file *f);
 
 /* Paths are absolute inside the file ("/model_weights/dense"); "/" is the root. */
-bool h5_exists(struct h5_file *f,
-               const char *path); /* a group or dataset reachable by hard links */
+/* A group or dataset reachable by hard links. Also true when memory is too short to tell: whoever
+ * opens it next then says so. */
+bool h5_exists(struct h5_file *f, const char *path);
 bool h5_is_dataset(struct h5_file *f, const char *path);
 /* Names of the members of a group, alphabetical. */
 bool h5_members(struct h5_file *f, const char *group, struct h5_names *out,

@@ -150,8 +150,7 @@ bool h5_attr_real(struct h5_file *f, const char *path, const char *name, double 
     struct attribute a;
     bool ok = open_attribute(f, path, name, &a, found, err);
     if (ok && *found) {
-        H5T_class_t kind = H5Tget_class(a.type);
-        if (a.count != 1 || (kind != H5T_FLOAT && kind != H5T_INTEGER) ||
+        if (a.count != 1 || !h5_type_is_number(a.type) ||
             H5Aread(a.id, H5T_NATIVE_DOUBLE, value) < 0)
             ok = fail_attribute(f, path, name, "is not one number", err);
     }

@@ -40,13 +40,29 @@ void h5_names_finish(struct h5_names *names)
     *names = (struct h5_names){0};
 }
 
+static bool fail_damaged(struct h5_file *f, const char *path, struct c2s_error *err)
+{
+    c2s_fail(err, C2S_FORMAT, "the object is damaged; copy or download the file again");
+    return c2s_fail_at(err, "'%s' in '%s'", path, f->path);
+}
+
+/* Before HDF5 reads what the object header at that address leads to. */
+static bool check_object(struct h5_file *f, const char *path, haddr_t address,
+                         struct c2s_error *err)
+{
+    return h5_heap_check(&f->heap, address, err) ? true : fail_damaged(f, path, err);
+}
+
 /* Addresses in the file are counted from behind the user block. */
 static bool open_heap(struct h5_file *f, struct c2s_error *err)
 {
     hsize_t user_block = 0;
     size_t address_bytes = 0, length_bytes = 0;
+    H5O_info_t root;
     hid_t creation = H5Fget_create_plist(f->id);
+    unsigned tree_k = 0, leaf_k = 0;
     bool ok = H5Pget_userblock(creation, &user_block) >= 0 &&
+              H5Pget_sym_k(creation, &tree_k, &leaf_k) >= 0 &&
               H5Pget_sizes(creation, &address_bytes, &length_bytes) >= 0;
     H5Pclose(creation);
     if (!ok || address_bytes != 8 || length_bytes != 8)
@@ -54,8 +70,13 @@ static bool open_heap(struct h5_file *f, struct c2s_error *err)
                         "'%s' is an HDF5 file with addresses of %zu bytes; rewrite it with "
                         "h5repack",
                         f->path, address_bytes);
-    return f->memory ? h5_heap_in_memory(&f->heap, f->memory, f->bytes, user_block, err)
-                     : h5_heap_open(&f->heap, f->path, user_block, err);
+    if (!(f->memory ? h5_heap_in_memory(&f->heap, f->memory, f->bytes, user_block, err)
+                    : h5_heap_open(&f->heap, f->path, user_block, err)))
+        return false;
+    f->heap.tree_k = tree_k;
+    f->heap.leaf_k = leaf_k;
+    return H5Oget_info2(f->id, &root, H5O_INFO_BASIC) >= 0 ? check_object(f, "/", root.addr, err)
+                                                           : fail_damaged(f, "/", err);
 }
 
 /* HDF5's name of the file differs from the user's when it is in memory. */
@@ -218,6 +239,9 @@ static bool check_links(struct h5_file *f, const char *path, bool *found, struct
             if (H5Lexists(f->id, prefix, H5P_DEFAULT) <= 0 ||
                 H5Lget_info(f->id, prefix, &info, H5P_DEFAULT) < 0)
                 *found = false;
+            else if (info.type == H5L_TYPE_HARD && kept &&
+                     !check_object(f, prefix, info.u.address, err))
+                return false;
             else if (info.type != H5L_TYPE_HARD)
                 return fail_link(f, prefix, err);
         }
@@ -250,18 +274,17 @@ hid_t h5_object_open(struct h5_file *f, const char *path, struct c2s_error *err)
     hid_t id = open_unchecked(f, path, err);
     if (id < 0)
         return id;
-    if (H5Oget_info2(id, &info, H5O_INFO_BASIC) >= 0 && h5_heap_check(&f->heap, info.addr, err))
+    if (H5Oget_info2(id, &info, H5O_INFO_BASIC) < 0)
+        fail_damaged(f, path, err);
+    else if (check_object(f, path, info.addr, err))
         return id;
-    c2s_fail(err, C2S_FORMAT, "the object is damaged; copy or download the file again");
-    c2s_fail_at(err, "'%s' in '%s'", path, f->path);
     H5Oclose(id);
     return -1;
 }
 
-static H5I_type_t object_type(struct h5_file *f, const char *path)
+static H5I_type_t object_type(struct h5_file *f, const char *path, struct c2s_error *err)
 {
-    struct c2s_error ignored = {0};
-    hid_t id = open_unchecked(f, path, &ignored);
+    hid_t id = open_unchecked(f, path, err);
     H5I_type_t type = id < 0 ? H5I_BADID : H5Iget_type(id);
     if (id >= 0)
         H5Oclose(id);
@@ -270,13 +293,15 @@ static H5I_type_t object_type(struct h5_file *f, const char *path)
 
 bool h5_exists(struct h5_file *f, const char *path)
 {
-    H5I_type_t type = object_type(f, path);
-    return type == H5I_GROUP || type == H5I_DATASET;
+    struct c2s_error why = {0};
+    H5I_type_t type = object_type(f, path, &why);
+    return type == H5I_GROUP || type == H5I_DATASET || why.code == C2S_NOMEM;
 }
 
 bool h5_is_dataset(struct h5_file *f, const char *path)
 {
-    return object_type(f, path) == H5I_DATASET;
+    struct c2s_error ignored = {0};
+    return object_type(f, path, &ignored) == H5I_DATASET;
 }
 
 struct listing {

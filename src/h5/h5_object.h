@@ -16,6 +16,8 @@ struct h5_file {
 
 /* New object id behind hard links only; negative on failure. HDF5 is silent from here on. */
 hid_t h5_object_open(struct h5_file *f, const char *path, struct c2s_error *err);
+/* True for the types of number that are read (h5_type.c). */
+bool h5_type_is_number(hid_t type);
 /* HDF5's innermost reason for its last failure; borrowed, never NULL. */
 const char *h5_reason(void);
 

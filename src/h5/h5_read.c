@@ -17,10 +17,10 @@ static bool describe_type(hid_t type, struct h5_shape *out)
     size_t size = H5Tget_size(type);
     out->bytes_per_element = (int)size;
     out->is_float = kind == H5T_FLOAT;
+    if (!h5_type_is_number(type))
+        return false;
     if (kind == H5T_FLOAT)
         out->dtype = C2S_F32;
-    else if (kind != H5T_INTEGER && kind != H5T_ENUM) /* h5py stores booleans as an enumeration */
-        return false;
     else if (size == 1)
         out->dtype = kind == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE ? C2S_U8 : C2S_I8;
     else

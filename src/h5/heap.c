@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "h5/symbols.h"
 
 #define MAX_BLOCKS        256       /* of one object header */
 #define MAX_BLOCK_BYTES   (1 << 24) /* of one block of an object header */
 #define MESSAGE_ATTRIBUTE 0x0c
 #define MESSAGE_CONTINUED 0x10
+#define MESSAGE_SYMBOLS   0x11
 #define REFERENCE_BYTES   16 /* length 4, address 8, index 4 */
 
 /* A piece of an object header: messages one behind the other. */
@@ -27,9 +29,11 @@ struct header {
     bool has_order; /* version 2: messages carry their creation order */
     struct block blocks[MAX_BLOCKS];
     int n_blocks;
+    bool is_group; /* with the addresses of its B-tree and local heap */
+    uint64_t tree, names;
 };
 
-static uint64_t number(const unsigned char *p, int n)
+uint64_t h5_heap_number(const unsigned char *p, int n)
 {
     uint64_t value = 0;
     for (int i = n - 1; i >= 0; i--)
@@ -87,9 +91,10 @@ void h5_heap_close(struct h5_heap *heap)
     if (heap->fd >= 0)
         close(heap->fd);
     c2s_free(heap->collection);
+    h5_addresses_finish(&heap->checked);
 }
 
-static bool read_at(const struct h5_heap *heap, uint64_t at, void *out, uint64_t n)
+bool h5_heap_read(const struct h5_heap *heap, uint64_t at, void *out, uint64_t n)
 {
     if (n > heap->bytes || at > heap->bytes - n)
         return false;
@@ -112,11 +117,11 @@ static bool start_header(struct header *h, struct h5_heap *heap, uint64_t at)
     unsigned char p[64] = {0};
     uint64_t room = heap->bytes > at ? heap->bytes - at : 0;
     *h = (struct header){.heap = heap};
-    if (room < 16 || !read_at(heap, at, p, room < sizeof p ? room : sizeof p))
+    if (room < 16 || !h5_heap_read(heap, at, p, room < sizeof p ? room : sizeof p))
         return false;
     if (p[0] == 1) {
         h->version = 1;
-        return add_block(h, at + 16, number(p + 8, 4));
+        return add_block(h, at + 16, h5_heap_number(p + 8, 4));
     }
     if (memcmp(p, "OHDR", 4) != 0 || p[4] != 2)
         return false;
@@ -124,15 +129,26 @@ static bool start_header(struct header *h, struct h5_heap *heap, uint64_t at)
     int skip = 6 + (flags & 0x20 ? 16 : 0) + (flags & 0x10 ? 4 : 0), width = 1 << (flags & 3);
     h->version = 2;
     h->has_order = flags & 4;
-    return add_block(h, at + (uint64_t)(skip + width), number(p + skip, width));
+    return add_block(h, at + (uint64_t)(skip + width), h5_heap_number(p + skip, width));
 }
 
 static bool add_continuation(struct header *h, const unsigned char *data, uint64_t n)
 {
-    uint64_t at = n < 16 ? 0 : number(data, 8), bytes = n < 16 ? 0 : number(data + 8, 8);
+    uint64_t at = n < 16 ? 0 : h5_heap_number(data, 8),
+             bytes = n < 16 ? 0 : h5_heap_number(data + 8, 8);
     if (h->version == 1)
         return n >= 16 && add_block(h, at, bytes);
     return bytes >= 8 && add_block(h, at + 4, bytes - 8); /* a signature and a checksum around */
+}
+
+static bool add_symbols(struct header *h, const unsigned char *data, uint64_t n)
+{
+    if (n < 16 || h->is_group)
+        return false;
+    h->is_group = true;
+    h->tree = h5_heap_number(data, 8);
+    h->names = h5_heap_number(data + 8, 8);
+    return true;
 }
 
 static uint64_t padded(uint64_t n, bool is_padded)
@@ -152,9 +168,9 @@ static bool split_attribute(const unsigned char *p, uint64_t bytes, struct attri
         return false;
     bool is_padded = p[0] == 1;
     uint64_t head = p[0] == 3 ? 9 : 8;
-    a->name_bytes = number(p + 2, 2);
-    a->type_bytes = number(p + 4, 2);
-    a->space_bytes = number(p + 6, 2);
+    a->name_bytes = h5_heap_number(p + 2, 2);
+    a->type_bytes = h5_heap_number(p + 4, 2);
+    a->space_bytes = h5_heap_number(p + 6, 2);
     uint64_t type = head + padded(a->name_bytes, is_padded);
     uint64_t space = type + padded(a->type_bytes, is_padded);
     uint64_t data = space + padded(a->space_bytes, is_padded);
@@ -182,9 +198,9 @@ static bool attribute_fits(const unsigned char *p, uint64_t bytes)
         return false;
     if (a.space[0] == 2 && a.space[3] == 2) /* no shape at all, no data */
         return true;
-    uint64_t needed = number(a.type + 4, 4);
+    uint64_t needed = h5_heap_number(a.type + 4, 4);
     for (int i = 0; i < a.space[1]; i++)
-        if (__builtin_mul_overflow(needed, number(a.space + head + 8 * i, 8), &needed))
+        if (__builtin_mul_overflow(needed, h5_heap_number(a.space + head + 8 * i, 8), &needed))
             return false;
     return needed <= a.data_bytes;
 }
@@ -207,17 +223,19 @@ static unsigned char *search_block(struct header *h, const struct block *block, 
 {
     uint64_t head = h->version == 1 ? 8 : h->has_order ? 6 : 4, at = 0;
     unsigned char *data = c2s_malloc(block->bytes), *found = NULL;
-    *ok = data ? read_at(h->heap, block->at, data, block->bytes) : c2s_fail_nomem(err);
+    *ok = data ? h5_heap_read(h->heap, block->at, data, block->bytes) : c2s_fail_nomem(err);
     while (*ok && !found && at + head <= block->bytes) {
         const unsigned char *p = data + at;
-        unsigned type = h->version == 1 ? (unsigned)number(p, 2) : p[0];
-        uint64_t bytes = number(h->version == 1 ? p + 2 : p + 1, 2);
+        unsigned type = h->version == 1 ? (unsigned)h5_heap_number(p, 2) : p[0];
+        uint64_t bytes = h5_heap_number(h->version == 1 ? p + 2 : p + 1, 2);
         bool is_shared = p[h->version == 1 ? 4 : 3] & 2;
         const unsigned char *refs = NULL;
         if (bytes > block->bytes - at - head)
             break;
         if (type == MESSAGE_CONTINUED)
             *ok = add_continuation(h, p + head, bytes);
+        else if (type == MESSAGE_SYMBOLS)
+            *ok = add_symbols(h, p + head, bytes);
         else if (type == MESSAGE_ATTRIBUTE && !is_shared)
             refs = match_attribute(p + head, bytes, name, n);
         if (type == MESSAGE_ATTRIBUTE && !is_shared && !attribute_fits(p + head, bytes))
@@ -240,9 +258,9 @@ static bool load_collection(struct h5_heap *heap, uint64_t at, struct c2s_error 
         return true;
     c2s_free(heap->collection);
     heap->collection = NULL;
-    if (!read_at(heap, at, head, sizeof head) || memcmp(head, "GCOL", 4) != 0 || head[4] != 1)
+    if (!h5_heap_read(heap, at, head, sizeof head) || memcmp(head, "GCOL", 4) != 0 || head[4] != 1)
         return false;
-    uint64_t bytes = number(head + 8, 8);
+    uint64_t bytes = h5_heap_number(head + 8, 8);
     if (bytes < sizeof head || bytes > heap->bytes - at)
         return false;
     heap->collection = c2s_malloc(bytes);
@@ -250,7 +268,7 @@ static bool load_collection(struct h5_heap *heap, uint64_t at, struct c2s_error 
         return c2s_fail_nomem(err);
     heap->collection_at = at;
     heap->collection_bytes = bytes;
-    return read_at(heap, at, heap->collection, bytes);
+    return h5_heap_read(heap, at, heap->collection, bytes);
 }
 
 /* The object's bytes in the current collection, or NULL. */
@@ -259,7 +277,7 @@ static const unsigned char *find_object(const struct h5_heap *heap, uint64_t ind
     uint64_t at = 16;
     while (at + 16 <= heap->collection_bytes) {
         const unsigned char *p = heap->collection + at;
-        uint64_t own = number(p, 2), bytes = number(p + 8, 8);
+        uint64_t own = h5_heap_number(p, 2), bytes = h5_heap_number(p + 8, 8);
         if (own == 0 || bytes > heap->collection_bytes - at - 16) /* free space is the last */
             return NULL;
         if (own == index) {
@@ -274,12 +292,12 @@ static const unsigned char *find_object(const struct h5_heap *heap, uint64_t ind
 static bool add_string(struct h5_heap *heap, const unsigned char *reference, struct h5_names *out,
                        struct c2s_error *err)
 {
-    uint64_t length = number(reference, 4), n = 0;
+    uint64_t length = h5_heap_number(reference, 4), n = 0;
     const unsigned char *text = NULL;
     if (length == 0)
         return h5_names_add(out, "", 0, err);
-    if (load_collection(heap, number(reference + 4, 8), err))
-        text = find_object(heap, number(reference + 12, 4), &n);
+    if (load_collection(heap, h5_heap_number(reference + 4, 8), err))
+        text = find_object(heap, h5_heap_number(reference + 12, 4), &n);
     if (!text || n < length)
         return fail_damaged(err);
     return h5_names_add(out, (const char *)text, length, err);
@@ -289,9 +307,14 @@ bool h5_heap_check(struct h5_heap *heap, uint64_t header, struct c2s_error *err)
 {
     struct header h;
     uint64_t n;
+    if (h5_addresses_have(&heap->checked, header))
+        return true;
     bool ok = start_header(&h, heap, header);
     for (int i = 0; ok && i < h.n_blocks; i++)
         search_block(&h, &h.blocks[i], NULL, &n, &ok, err);
+    if (ok && h.is_group)
+        ok = h5_symbols_check(heap, h.tree, h.names, err) &&
+             h5_addresses_add(&heap->checked, header, err);
     return ok ? true : fail_damaged(err);
 }
 
