@@ -312,10 +312,14 @@ bool h5_heap_check(struct h5_heap *heap, uint64_t header, struct c2s_error *err)
     bool ok = start_header(&h, heap, header);
     for (int i = 0; ok && i < h.n_blocks; i++)
         search_block(&h, &h.blocks[i], NULL, &n, &ok, err);
-    if (ok && h.is_group)
-        ok = h5_symbols_check(heap, h.tree, h.names, err) &&
-             h5_addresses_add(&heap->checked, header, err);
-    return ok ? true : fail_damaged(err);
+    if (!ok)
+        return fail_damaged(err);
+    if (!h.is_group)
+        return true;
+    if (!h5_symbols_check(heap, h.tree, h.names, err))
+        return c2s_fail(err, C2S_FORMAT,
+                        "its list of members is damaged; copy or download the file again");
+    return h5_addresses_add(&heap->checked, header, err);
 }
 
 bool h5_heap_strings(struct h5_heap *heap, uint64_t header, const char *attribute, size_t count,

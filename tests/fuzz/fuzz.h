@@ -30,6 +30,8 @@ void fuzz_answer(bool ok, const struct c2s_error *err);
 void fuzz_array(const uint8_t *data, size_t size);
 /* A file of samples and labels: its samples are read in both forms. */
 void fuzz_dataset(const uint8_t *data, size_t size);
+/* Any file of a model is loaded. */
+void fuzz_load(const uint8_t *data, size_t size);
 /* A model that was read must survive what the shell does with any: check, its description and back.
  */
 void fuzz_model(const struct c2s_model *m);

@@ -7,8 +7,9 @@
 static struct c2s_model *build(const uint8_t *data, size_t size, struct c2s_error *err)
 {
     static const struct c2s_keras_read_options options;
-    struct c2s_json *config = c2s_json_parse((const char *)data, size, err);
-    struct keras_build b = {.config = config, .root = "", .options = &options};
+    static const struct keras_source none;
+    struct c2s_json *config = keras_parse((const char *)data, size, "the config", err);
+    struct keras_build b = {.config = config, .source = &none, .options = &options};
     bool ok = config && (b.model = c2s_model_create("model", err)) && keras_build_graph(&b, err) &&
               c2s_model_infer_shapes(b.model, err);
     c2s_free(b.origins);

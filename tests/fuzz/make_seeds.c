@@ -172,6 +172,7 @@ int main(int argc, char **argv)
         stop(out, strerror(errno));
     copy_all("tests/data/corpus", ".h5", "fuzz_keras");
     copy_all("tests/data/gallery", ".h5", "fuzz_keras");
+    copy_all("tests/data/corpus", ".keras", "fuzz_keras_archive");
     copy_all("tests/data/gallery", ".json", "fuzz_json");
     copy_all("tests/data/datasets", ".npy", "fuzz_npy");
     copy_all("tests/data/datasets", ".npy.gz", "fuzz_npy");

@@ -1,4 +1,4 @@
-/* What the shell does with any model that was loaded, for the targets that load one. */
+/* Loading a model, and what the shell does with any that was loaded. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -52,4 +52,17 @@ void fuzz_model(const struct c2s_model *m)
     if (!c2s_check(m, &options, &findings, &err))
         fuzz_abort(err.text);
     c2s_findings_finish(&findings);
+}
+
+void fuzz_load(const uint8_t *data, size_t size)
+{
+    struct c2s_error err = {0};
+    struct c2s_model *m = NULL;
+    fuzz_begin(size);
+    bool ok = c2s_keras_read(fuzz_file(data, size), NULL, &m, &err);
+    fuzz_end();
+    fuzz_answer(ok, &err);
+    if (ok)
+        fuzz_model(m);
+    c2s_model_destroy(m);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
@@ -23,7 +24,11 @@ static const struct {
              {"GCOL", 4},
              {"OHDR", 4},
              {"\x01\x00\x00\x00\x01\x00\x00\x00", 6},
-             {"{\"", 2}};
+             {"{\"", 2},
+             {"PK\x01\x02", 4},
+             {"PK\x03\x04", 4},
+             {"PK\x05\x06", 4},
+             {"NUMPY", 5}};
 
 static size_t find_marks(const uint8_t *data, size_t size, size_t *found)
 {
@@ -82,6 +87,32 @@ static void change(uint8_t *data, size_t size, unsigned *seed)
     }
 }
 
+static uint32_t number(const uint8_t *p, int n)
+{
+    uint32_t value = 0;
+    for (int i = n - 1; i >= 0; i--)
+        value = value << 8 | p[i];
+    return value;
+}
+
+/* Every stored member whose header and bytes are there gets the right checksum in the directory. */
+static void fix_checksums(uint8_t *data, size_t size)
+{
+    for (size_t at = 0; at + 46 <= size; at++) {
+        if (memcmp(data + at, "PK\x01\x02", 4) != 0 || number(data + at + 10, 2) != 0)
+            continue;
+        size_t header = number(data + at + 42, 4), bytes = number(data + at + 20, 4);
+        if (header > size || size - header < 30)
+            continue;
+        size_t begin = header + 30 + number(data + header + 26, 2) + number(data + header + 28, 2);
+        if (begin > size || bytes > size - begin)
+            continue;
+        uint32_t crc = (uint32_t)crc32(0, data + begin, (uInt)bytes);
+        memcpy(data + at + 16, &crc, sizeof crc);
+        memcpy(data + header + 14, &crc, sizeof crc);
+    }
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     if (size < 64)
@@ -90,5 +121,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         return (size_t)rand_r(&seed) % size + 1;
     for (int n = 1 + rand_r(&seed) % 3; n > 0; n--)
         change(data, size, &seed);
+    if (data[0] == 'P' && rand_r(&seed) % 8 != 0)
+        fix_checksums(data, size);
     return size;
 }
