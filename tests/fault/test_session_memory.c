@@ -7,6 +7,7 @@
 #include <c2s/session.h>
 
 #include "base/alloc.h"
+#include "files.h"
 #include "journal_support.h"
 #include "memory_journal.h"
 #include "store.h"
@@ -31,31 +32,14 @@ static bool load(struct bench *b, struct c2s_error *err)
 
 static char images[300], labels[300];
 
-/* Samples of the model's shape; which numbers they are does not matter. */
-static void write_npy(const char *path, const char *shape, size_t n)
-{
-    char header[129];
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    memcpy(header, "\x93NUMPY\x01\0\x76\0", 10);
-    int used = snprintf(header + 10, 118,
-                        "{'descr': '|u1', 'fortran_order': False, 'shape': (%s), }", shape);
-    memset(header + 10 + used, ' ', (size_t)(117 - used));
-    header[127] = '\n';
-    assert_int_equal(fwrite(header, 1, 128, f), 128);
-    for (size_t i = 0; i < n; i++)
-        fputc((int)(i % 4), f);
-    assert_int_equal(fclose(f), 0);
-}
-
 static int write_data(void **state)
 {
     char *folder = make_temp_dir();
     *state = folder;
     snprintf(images, sizeof images, "%s/images.npy", folder);
     snprintf(labels, sizeof labels, "%s/labels.npy", folder);
-    write_npy(images, "6, 16, 16, 3", (size_t)6 * 16 * 16 * 3);
-    write_npy(labels, "6,", 6);
+    write_npy_counting(images, "6, 16, 16, 3", (size_t)6 * 16 * 16 * 3, 4);
+    write_npy_counting(labels, "6,", 6, 4);
     return 0;
 }
 

@@ -49,19 +49,6 @@ static void write_model(const char *path)
     c2s_model_destroy(m);
 }
 
-static void write_npy(const char *path, const char *type, const char *shape, const void *data,
-                      size_t n_bytes)
-{
-    char file[128 + PIXELS * sizeof(float)] = "\x93NUMPY\x01";
-    file[8] = 118;
-    int n = snprintf(file + 10, 118, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
-                     type, shape);
-    memset(file + 10 + n, ' ', (size_t)(117 - n));
-    file[127] = '\n';
-    memcpy(file + 128, data, n_bytes);
-    write_file(path, file, 128 + n_bytes);
-}
-
 /* Writes 50 samples with these pixels and labels, and uses them. */
 static bool use(struct bench *b, const float *pixels, const uint8_t *labels, double scale,
                 struct c2s_error *err)

@@ -84,3 +84,27 @@ struct c2s_json *read_json(const char *path)
     free(text);
     return json;
 }
+
+void write_npy(const char *path, const char *type, const char *shape, const void *data, size_t n)
+{
+    char *file = malloc(128 + n);
+    assert_non_null(file);
+    memcpy(file, "\x93NUMPY\x01\0\x76\0", 10);
+    int used = snprintf(file + 10, 118, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
+                        type, shape);
+    memset(file + 10 + used, ' ', (size_t)(117 - used));
+    file[127] = '\n';
+    memcpy(file + 128, data, n);
+    write_file(path, file, 128 + n);
+    free(file);
+}
+
+void write_npy_counting(const char *path, const char *shape, size_t n, int modulus)
+{
+    unsigned char *bytes = malloc(n);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (unsigned char)(i % (size_t)modulus);
+    write_npy(path, "|u1", shape, bytes, n);
+    free(bytes);
+}

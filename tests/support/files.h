@@ -16,6 +16,10 @@ int count_files(const char *folder);          /* without hidden ones */
 /* New bytes (free()), a NUL behind them; n may be NULL. */
 void *read_file(const char *path, size_t *n);
 void write_file(const char *path, const void *bytes, size_t n);
+/* A .npy: type and shape as Python writes them ("|u1", "50, 2, 2, 1"). */
+void write_npy(const char *path, const char *type, const char *shape, const void *data, size_t n);
+/* The same of bytes 0, 1, ... modulo `modulus`. */
+void write_npy_counting(const char *path, const char *shape, size_t n, int modulus);
 struct c2s_json *read_json(const char *path); /* new */
 
 #endif
