@@ -5,6 +5,12 @@ load fm_sep.h5
 quantize activations 4
 tag act4
 quantize weights 4 --input 8
+calibrate bias --data fashion-mnist-1k,limit=70,seed=3 --reference HEAD~2
+checkout v1
+calibrate equalize --layers 'sep*'
+calibrate --method percentile=99.9 --data fashion-mnist-1k --limit 50
+checkout v1
+calibrate batch-norm --data fashion-mnist-1k,split=test,limit=40
 checkout v1
 quantize all 2 --layers 'dense*,re_lu' --rule 1.8
 undo

@@ -67,7 +67,7 @@ static void random_command(struct c2s_rng *rng, struct bench *b)
     char line[200];
     struct c2s_error err = {0};
     int id = 1 + below(rng, 8);
-    switch (below(rng, 8)) {
+    switch (below(rng, 9)) {
     case 0:
         (void)!c2s_session_load(b->ctx.session, files[below(rng, 5)], NULL, NULL, NULL, &err);
         return;
@@ -82,6 +82,9 @@ static void random_command(struct c2s_rng *rng, struct bench *b)
         break;
     case 4:
         snprintf(line, sizeof line, "undo");
+        break;
+    case 5:
+        snprintf(line, sizeof line, "calibrate equalize");
         break;
     default:
         snprintf(line, sizeof line, "quantize %s %d%s", whats[below(rng, 3)], 1 + below(rng, 8),
