@@ -54,6 +54,8 @@ static bool take_rescaling(struct walk *w, int index)
     c2s_json_free(config);
     if (index != 1)
         return refuse(w, "E023", l, "is not the first layer");
+    if (w->options->input_is_integers)
+        return refuse(w, "E023", l, "stands in front of an input of integers");
     if (!(scale > 0))
         return refuse(w, "E023", l, "has a scale that is not above 0");
     w->map->scale = 1 / scale;
@@ -86,11 +88,19 @@ static bool check_quantized(const struct walk *w, const struct c2s_layer *l)
         return refuse(w, "W032", l, "has float weights");
     if (l->op == C2S_OP_SEPARABLE_CONV2D && l->quantizer_dw.bitwidth != bits)
         return refuse(w, "E028", l, "has depthwise and pointwise weights of different bits");
-    if (w->options->rule == C2S_CONVERT_22 && bits != 2 && bits != 4 && bits != 8)
+    bool is_image_layer = w->map->n == 0 && !w->options->input_is_integers; /* takes 2 to 8 bits */
+    if (w->options->rule == C2S_CONVERT_22 && !is_image_layer && bits != 2 && bits != 4 &&
+        bits != 8)
         return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E026",
                              "layer '%s' (%s) has weights of %d bits", l->name, l->class_name,
                              bits);
     return true;
+}
+
+/* The constructors of akida 2.2.6 refuse that, those of 1.8.13 do not. */
+static bool strides_over(const struct walk *w, const int window[2], const int strides[2])
+{
+    return w->options->rule == C2S_CONVERT_22 && (strides[0] > window[0] || strides[1] > window[1]);
 }
 
 static bool check_conv(const struct walk *w, const struct c2s_layer *l)
@@ -102,6 +112,9 @@ static bool check_conv(const struct walk *w, const struct c2s_layer *l)
         return refuse(w, "E029", l, "has a kernel of even size");
     if (a->groups != 1)
         return refuse(w, "E007", l, "has groups");
+    bool is_image_layer = w->map->n == 0 && !w->options->input_is_integers;
+    if (!is_image_layer && strides_over(w, a->kernel, a->strides))
+        return refuse(w, "E030", l, "has a stride larger than its kernel");
     return a->depth_multiplier == 1 || refuse(w, "E008", l, "has a depth multiplier");
 }
 
@@ -221,6 +234,9 @@ static bool join_pool(struct walk *w, int index)
         return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E019",
                              "layer '%s' (%s) has another padding than '%s'", l->name,
                              l->class_name, neural->name);
+    if (neural && l->op == C2S_OP_MAX_POOL &&
+        strides_over(w, l->attr.pool.size, l->attr.pool.strides))
+        return refuse(w, "E030", l, "has a stride larger than its size");
     return join(w, index, &b->pool, "E018");
 }
 
@@ -235,12 +251,6 @@ static bool join_activation(struct walk *w, int index)
         return c2s_fail_rule(w->err, C2S_UNSUPPORTED, "E027", "layer '%s' (%s) has %d bits",
                              l->name, l->class_name, bits);
     return join(w, index, &b->activation, "E016");
-}
-
-static bool is_plain_relu(const struct c2s_layer *l)
-{
-    return l->attr.relu.threshold == 0 && l->attr.relu.negative_slope == 0 &&
-           l->attr.relu.max_value > 0;
 }
 
 static bool check_reshape(const struct walk *w, const struct c2s_layer *l)
@@ -276,8 +286,8 @@ static bool visit(struct walk *w, int index)
     case C2S_OP_QUANTIZED_RELU:
         return join_activation(w, index);
     case C2S_OP_RELU:
-        return is_plain_relu(l) ? refuse(w, "W031", l, "is float")
-                                : refuse(w, "E025", l, "is no plain ReLU");
+        return l->attr.relu.threshold == 0 ? refuse(w, "W031", l, "is float")
+                                           : refuse(w, "E025", l, "has a threshold");
     case C2S_OP_FLATTEN:
         w->flatten = index;
         return true;

@@ -45,21 +45,26 @@ static void swap_with_next(struct c2s_chain *chain, int position)
     chain->at[position + 1] = layer;
 }
 
-/* From the first output back to an input, then turned round. Inputs come before their readers, so
- * this ends. */
-static void follow_path(struct c2s_chain *chain, const struct c2s_model *m)
+static void append(struct c2s_chain *chain, const struct c2s_model *m, int layer)
 {
-    int layer = m->n_outputs > 0 ? m->outputs[0] : m->n_layers - 1;
-    while (layer >= 0 && m->layers[layer]->op != C2S_OP_INPUT) {
-        if (m->layers[layer]->op != C2S_OP_DROPOUT)
-            chain->at[chain->n++] = layer;
-        layer = m->layers[layer]->n_inputs > 0 ? m->layers[layer]->inputs[0] : -1;
-    }
+    if (m->layers[layer]->op != C2S_OP_DROPOUT)
+        chain->at[chain->n++] = layer;
+}
+
+/* Back to an input, turned round, then forward. Inputs come before their readers, so this ends. */
+static void follow_path(struct c2s_chain *chain, const struct c2s_model *m, int through)
+{
+    int start = through >= 0 ? through : m->n_outputs > 0 ? m->outputs[0] : m->n_layers - 1;
+    for (int i = start; i >= 0 && m->layers[i]->op != C2S_OP_INPUT;
+         i = m->layers[i]->n_inputs > 0 ? m->layers[i]->inputs[0] : -1)
+        append(chain, m, i);
     for (int i = 0; i < chain->n / 2; i++) {
         int other = chain->at[chain->n - 1 - i];
         chain->at[chain->n - 1 - i] = chain->at[i];
         chain->at[i] = other;
     }
+    for (int i = start; through >= 0 && c2s_model_n_readers(m, i, &i) > 0;)
+        append(chain, m, i);
 }
 
 static void reorder(struct c2s_chain *chain, const struct c2s_model *m)
@@ -115,7 +120,8 @@ static void cut(struct c2s_chain *chain, const struct c2s_model *m)
             chain->block_of[i] = chain->block_of[chain->folded_into[i]];
 }
 
-bool c2s_chain_init(struct c2s_chain *chain, const struct c2s_model *m, struct c2s_error *err)
+bool c2s_chain_init(struct c2s_chain *chain, const struct c2s_model *m, int through,
+                    struct c2s_error *err)
 {
     size_t n = (size_t)m->n_layers;
     memset(chain, 0, sizeof *chain);
@@ -130,7 +136,8 @@ bool c2s_chain_init(struct c2s_chain *chain, const struct c2s_model *m, struct c
     chain->folded_into = chain->at + n;
     chain->moved_over = chain->at + 2 * n;
     chain->block_of = chain->at + 3 * n;
-    follow_path(chain, m);
+    chain->n_layers = m->n_layers;
+    follow_path(chain, m, through);
     reorder(chain, m);
     cut(chain, m);
     return true;

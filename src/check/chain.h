@@ -14,7 +14,7 @@ struct c2s_block {
 
 struct c2s_chain {
     int *at; /* owned; layer indices on the way from input to output, without the input itself */
-    int n;
+    int n, n_layers; /* of the chain; of the model */
     /* Per layer of the model, -1 = no; point into the allocation of `at`. */
     int *folded_into; /* batch normalization: the neural layer it disappears into */
     int *moved_over;  /* batch normalization: the pool it was moved in front of */
@@ -23,11 +23,12 @@ struct c2s_chain {
     int n_blocks;
 };
 
-/* Follows first inputs back from the first output. Then, as cnn2snn 2.2.6 does before it converts
+/* Follows first inputs back from the first output; or, given a layer, back from that and by first
+ * readers forward. Then, as cnn2snn 2.2.6 does before it converts
  * (transforms/sequential.py, batch_normalization.py): Dropout is left out, MaxPooling goes in front
  * of a ReLU it follows, batch normalization in front of a pool it follows, and a batch
- * normalization right behind a neural layer is folded. */
-bool c2s_chain_init(struct c2s_chain *chain, const struct c2s_model *m,
+ * normalization right behind a neural layer is folded. through -1 = no layer is given. */
+bool c2s_chain_init(struct c2s_chain *chain, const struct c2s_model *m, int through,
                     struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_chain_finish(struct c2s_chain *chain); /* accepts a zeroed one */
 

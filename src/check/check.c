@@ -6,29 +6,49 @@
 #include "base/alloc.h"
 #include "check/rule.h"
 
-static c2s_rule_function *const functions[] = {
-#define X(id, severity, level, function, title, reason, remedy, source) c2s_##function,
+enum scope { LAYERS, PATH, NETWORK }; /* as rules.def explains them */
+
+static const struct {
+    enum scope scope;
+    c2s_rule_function *function;
+} rules[] = {
+#define X(id, severity, level, scope, function, title, reason, remedy, source)                     \
+    {scope, c2s_##function},
 #include "rules/rules.def"
 #undef X
 };
 
+/* Paths share layers: what was found on one is not told again. */
+static bool was_reported(const struct c2s_check_run *run, int layer, const char *text)
+{
+    for (int i = 0; run->first_chain && i < run->out->n_rows; i++) {
+        const struct c2s_finding *row = &run->out->rows[i];
+        if (row->rule == run->rule && row->layer == layer && strcmp(row->text, text) == 0)
+            return true;
+    }
+    return false;
+}
+
 void c2s_report(struct c2s_check_run *run, int layer, const char *fmt, ...)
 {
     struct c2s_findings *out = run->out;
+    struct c2s_finding found = {.rule = run->rule, .layer = layer, .block = -1};
+    const struct c2s_chain *chain = run->first_chain ? run->first_chain : &run->chain;
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(found.text, sizeof found.text, fmt, args);
+    va_end(args);
+    if (was_reported(run, layer, found.text))
+        return;
+    if (layer >= 0 && chain->block_of[layer] >= 0)
+        found.block = chain->block_of[layer] + (run->options->input_is_integers ? 1 : 0);
     struct c2s_finding *grown = c2s_realloc(out->rows, sizeof *grown * (size_t)(out->n_rows + 1));
     if (!grown) {
         run->is_out_of_memory = true;
         return;
     }
     out->rows = grown;
-    struct c2s_finding *row = &grown[out->n_rows++];
-    *row = (struct c2s_finding){.rule = run->rule, .layer = layer, .block = -1};
-    if (layer >= 0 && run->chain.block_of[layer] >= 0)
-        row->block = run->chain.block_of[layer] + (run->options->input_is_integers ? 1 : 0);
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(row->text, sizeof row->text, fmt, args);
-    va_end(args);
+    out->rows[out->n_rows++] = found;
     switch (run->rule->severity) {
     case C2S_ERROR:
         out->n_errors++;
@@ -84,23 +104,66 @@ static int compare_findings(const void *a, const void *b)
     return strcmp(x->text, y->text);
 }
 
+static void run_rules(struct c2s_check_run *run, enum scope scope)
+{
+    const struct c2s_rule_info *infos = c2s_rules();
+    for (int i = 0; infos[i].id; i++) {
+        run->rule = &infos[i];
+        if (infos[i].level <= run->options->level && rules[i].scope == scope)
+            rules[i].function(run);
+    }
+}
+
+static void mark(const struct c2s_chain *chain, bool *was_seen)
+{
+    for (int i = 0; i < chain->n; i++)
+        was_seen[chain->at[i]] = true;
+    for (int i = 0; i < chain->n_layers; i++)
+        was_seen[i] |= chain->folded_into[i] >= 0;
+}
+
+/* Rules about order on paths through the layers that the first path leaves out. */
+static bool run_other_paths(struct c2s_check_run *run, struct c2s_error *err)
+{
+    const struct c2s_model *m = run->m;
+    bool ok = true, *was_seen = c2s_calloc((size_t)m->n_layers + 1, sizeof *was_seen);
+    if (!was_seen)
+        return c2s_fail_nomem(err);
+    struct c2s_chain first = run->chain;
+    mark(&first, was_seen);
+    run->first_chain = &first;
+    for (int i = 0; ok && i < m->n_layers; i++) {
+        if (was_seen[i] || m->layers[i]->op == C2S_OP_INPUT || m->layers[i]->op == C2S_OP_DROPOUT)
+            continue;
+        ok = c2s_chain_init(&run->chain, m, i, err);
+        if (ok) {
+            mark(&run->chain, was_seen);
+            run_rules(run, PATH);
+            c2s_chain_finish(&run->chain);
+        }
+    }
+    run->chain = first;
+    run->first_chain = NULL;
+    c2s_free(was_seen);
+    return ok;
+}
+
 bool c2s_check(const struct c2s_model *m, const struct c2s_check_options *options,
                struct c2s_findings *out, struct c2s_error *err)
 {
     struct c2s_check_run run = {
         .m = m, .options = options, .target = c2s_target_of(options->profile), .out = out};
     memset(out, 0, sizeof *out);
-    if (!c2s_chain_init(&run.chain, m, err))
+    if (!c2s_chain_init(&run.chain, m, -1, err))
         return false;
-    const struct c2s_rule_info *rules = c2s_rules();
-    for (int i = 0; rules[i].id; i++) {
-        run.rule = &rules[i];
-        if (rules[i].level <= options->level)
-            functions[i](&run);
-    }
+    run_rules(&run, LAYERS);
+    run_rules(&run, PATH);
+    bool ok = run_other_paths(&run, err);
+    if (ok)
+        run_rules(&run, NETWORK);
     c2s_chain_finish(&run.chain);
     c2s_akida_net_destroy(run.net);
-    if (run.is_out_of_memory) {
+    if (!ok || run.is_out_of_memory) {
         c2s_findings_finish(out);
         return c2s_fail_nomem(err);
     }

@@ -77,7 +77,7 @@ void c2s_check_map(const struct c2s_model *m, bool input_is_integers, int *akida
 {
     struct c2s_chain chain;
     struct c2s_error err = {0};
-    bool ok = c2s_chain_init(&chain, m, &err);
+    bool ok = c2s_chain_init(&chain, m, -1, &err);
     int offset = input_is_integers ? 1 : 0; /* InputData is Akida layer 0 then */
     for (int i = 0; i < m->n_layers; i++) {
         int block = ok ? chain.block_of[i] : -1;

@@ -12,8 +12,9 @@ struct c2s_check_run {
     const struct c2s_model *m;
     const struct c2s_check_options *options;
     const struct c2s_target *target;
-    struct c2s_chain chain;
-    const struct c2s_rule_info *rule; /* the one that runs now */
+    struct c2s_chain chain;              /* of the path that is looked at */
+    const struct c2s_chain *first_chain; /* while another path is looked at, else NULL */
+    const struct c2s_rule_info *rule;    /* the one that runs now */
     struct c2s_findings *out;
     bool is_out_of_memory; /* a report was lost: the run fails as a whole */
     /* The conversion, tried when a rule first asks for it: see c2s_check_network. */
@@ -42,7 +43,7 @@ const struct c2s_layer *c2s_chain_layer(const struct c2s_check_run *run, int i);
 bool c2s_input_dims(const struct c2s_check_run *run, int layer, int64_t dims[3]);
 bool c2s_output_dims(const struct c2s_layer *l, int64_t dims[3]);
 
-#define X(id, severity, level, function, title, reason, remedy, source)                            \
+#define X(id, severity, level, scope, function, title, reason, remedy, source)                     \
     c2s_rule_function c2s_##function;
 #include "rules/rules.def"
 #undef X

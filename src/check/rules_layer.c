@@ -118,6 +118,15 @@ void c2s_rule_relu_options(struct c2s_check_run *run)
             continue;
         if (l->attr.relu.threshold != 0)
             c2s_report(run, i, "threshold %g; only 0 is taken", (double)l->attr.relu.threshold);
+    }
+}
+
+void c2s_rule_relu_lost(struct c2s_check_run *run)
+{
+    for (int i = 0; i < run->m->n_layers; i++) {
+        const struct c2s_layer *l = run->m->layers[i];
+        if (l->op != C2S_OP_RELU)
+            continue;
         if (l->attr.relu.negative_slope != 0)
             c2s_report(run, i, "negative_slope %g; only 0 is taken",
                        (double)l->attr.relu.negative_slope);

@@ -138,6 +138,12 @@ static bool quantize_activation(struct c2s_layer *l, int bits, enum c2s_rule rul
 {
     struct c2s_quantized_relu_attr attr = {.kind = C2S_RELU_RANGED, .bitwidth = bits};
     float step, threshold;
+    if (l->op == C2S_OP_RELU && l->attr.relu.negative_slope != 0)
+        return c2s_fail_rule(err, C2S_UNSUPPORTED, "E039", "layer '%s' (%s) has a slope of %g",
+                             l->name, l->class_name, (double)l->attr.relu.negative_slope);
+    if (l->op == C2S_OP_RELU && !(l->attr.relu.max_value > 0))
+        return c2s_fail_rule(err, C2S_UNSUPPORTED, "E039", "layer '%s' (%s) has max_value %g",
+                             l->name, l->class_name, (double)l->attr.relu.max_value);
     if (l->op == C2S_OP_RELU && rule == C2S_RULE_18) {
         attr.kind = C2S_RELU_DISCRETE;
     } else if (l->op == C2S_OP_RELU) {
@@ -197,6 +203,8 @@ static bool quantize_layers(struct c2s_model *m, const struct c2s_quantize_plan 
         if (!c2s_progress_report(progress, "quantizing", i, m->n_layers))
             return c2s_fail(err, C2S_CANCELLED, "quantization was cancelled; nothing has changed");
         if (plan->layers && !c2s_glob_match(plan->layers, l->name))
+            continue;
+        if (plan->only_float && (c2s_layer_is_quantized(l) || c2s_layer_is_quantized_activation(l)))
             continue;
         int old_weight_bits = c2s_layer_weight_bits(l), bits = 0;
         int old_activation_bits = c2s_layer_activation_bits(l);

@@ -8,7 +8,7 @@
 #include <strings.h>
 
 static const struct c2s_rule_info infos[] = {
-#define X(id, severity, level, function, title, reason, remedy, source)                            \
+#define X(id, severity, level, scope, function, title, reason, remedy, source)                     \
     {#id, C2S_##severity, C2S_LEVEL_##level, title, reason, remedy, source},
 #include "rules/rules.def"
 #undef X

@@ -152,24 +152,16 @@ static void levels_leave_later_ones_out(void **state)
 /* What is quantized stays as it is, its bits may be the point; the rest gets 4, 4 and 8 bits. */
 static bool is_converted(const struct c2s_model *m, bool integers, struct c2s_error *err)
 {
-    char rest[256] = "";
-    for (int i = 0; i < m->n_layers; i++) {
-        const struct c2s_layer *l = m->layers[i];
-        if (l->op == C2S_OP_RELU || (c2s_layer_is_neural(l) && !c2s_layer_is_quantized(l)))
-            snprintf(rest + strlen(rest), sizeof rest - strlen(rest), "%s%s", rest[0] ? "," : "",
-                     l->name);
-    }
     const struct c2s_quantize_plan plan = {.weight_quantization = 4,
                                            .activ_quantization = 4,
                                            .input_weight_quantization = integers ? 4 : 8,
-                                           .layers = rest};
+                                           .only_float = true};
     const struct c2s_convert_options options = {.input_scale = integers ? 1 : 255,
                                                 .input_is_integers = integers};
-    struct c2s_quantize_report report;
     struct c2s_model *quantized = NULL;
     struct c2s_akida_net *net = NULL;
-    bool ok = rest[0] == '\0' || c2s_quantize(m, &plan, NULL, &quantized, &report, err);
-    ok = ok && c2s_akida_convert(quantized ? quantized : m, &options, &net, err);
+    bool ok = c2s_quantize(m, &plan, NULL, &quantized, NULL, err) &&
+              c2s_akida_convert(quantized, &options, &net, err);
     c2s_akida_net_destroy(net);
     c2s_model_destroy(quantized);
     return ok;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Prints a list of random models: sound ones with one to three random edits, legal or not, in the
-form of tests/support/sketch.h. The same seed gives the same list.
+form of tests/support/sketch.h; and some by hand. The same seed gives the same list.
 
 Use: make_models.py N [SEED]"""
 import random
@@ -26,6 +26,26 @@ BASES = [  # the gallery's sound models, and longer ones
 ]
 SOUND_BITS = ["4/4/8"] * 4 + ["2/2/2", "2/2/8", "4/2/8", "2/4/4", "4/1/8", "4/4/4", "4/4/2"]
 OTHER_BITS = ["3/4/8", "8/4/8", "5/4/8", "4/3/8", "4/5/8", "4/8/8", "4/4/3"]
+
+
+BY_HAND = [  # what the random ones hit too seldom
+    "image 4/4/8: in 16,16,3; conv 8 3 same; relu 6 slope=0.1; flatten; dense 4",
+    "image 4/4/8: in 16,16,3; conv 8 3 same; relu 6 threshold=0.5; flatten; dense 4",
+    "image 4/4/8: in 16,16,3; conv 8 3 same w=zero; relu 6; flatten; dense 4",
+    "image 4/4/8: in 16,16,3; conv 8 3 same w=filter; relu 6; conv 8 3 same w=filter; relu 6; flatten; dense 4",
+    "image 4/4/8: in 16,16,3; conv 8 3 same; relu 6; sep 8 3 same w=zero; relu 6; flatten; dense 4",
+    "image 4/4/8: in 16,16,3; conv 8 3 same; bn gamma=tiny; relu 6; sep 8 3 same; bn gamma=tiny; relu 6; flatten; dense 4",
+    "image 4/4/8: in 48,48,3; conv 26 3 same; relu 6; flatten; dense 4",
+    "image 4/4/8: in 6,5,3; conv 8 7 same; relu 6; flatten; dense 4",
+    "image 4/4/8: in 16,16,3; conv 8 3 same; relu 6; conv 8 3 same bias=huge; relu 6; flatten; dense 4 w=nan",
+    "image 4/4/8: in 16,16,3; conv 8 3 same; relu 6; conv 8 3 same bias=huge; relu 6; flatten; dense 4",
+    "image 4/4/8: in 16,16,3; conv 8 3 same; relu 6; conv 8 3 same; gap; relu 0.001; dense 4 w=tiny",
+    "integers 2/2/2: in 8,8,8; conv 16 3 same; relu 6; conv 8 3 same; max 3 same s=2; relu 6; conv 8 1 same; relu 6; flatten; dense 4",
+    "integers 2/2/2: in 16,16,8; sep 16 3 same; relu 6; conv 8 3 same; gap; relu 6; dense 4",
+    "integers 2/2/2: in 16,12,8; sep 16 3 same; relu 6; conv 8 3 same; gap; relu 6; dense 4",
+    "integers 2/2/2: in 8,40,8; sep 16 3 same; relu 6; conv 8 3 same; gap; relu 6; dense 4",
+    "integers 2/2/2: in 4,4,8; conv 16 5 same; max 2 same; relu 6; conv 8 3 same; relu 6; flatten; dense 4",
+]
 
 
 def kinds(layers, *wanted):
@@ -221,6 +241,8 @@ def main():
         if line[5:] not in seen:
             seen.add(line[5:])
             print(line)
+    for i, line in enumerate(BY_HAND):
+        print("x%03d %s" % (i + 1, line))
 
 
 if __name__ == "__main__":

@@ -71,6 +71,24 @@ static void rule_18_has_its_own_activation_and_no_limit(void **state)
     c2s_model_destroy(m);
 }
 
+static void only_float_layers_when_asked(void **state)
+{
+    (void)state;
+    struct c2s_model *m = series_usual();
+    struct c2s_quantize_plan plan = {
+        .weight_quantization = 2, .input_weight_quantization = -1, .layers = "dense"};
+    struct c2s_model *first = series_quantized(m, &plan, NULL);
+    plan = plan_448;
+    plan.only_float = true;
+    struct c2s_model *rest = series_quantized(first, &plan, NULL);
+    assert_int_equal(c2s_layer_weight_bits(series_layer(rest, "dense")), 2);
+    assert_int_equal(c2s_layer_weight_bits(series_layer(rest, "conv")), 8);
+    assert_int_equal(c2s_layer_activation_bits(series_layer(rest, "relu")), 4);
+    c2s_model_destroy(rest);
+    c2s_model_destroy(first);
+    c2s_model_destroy(m);
+}
+
 static void assert_same_model(const struct c2s_model *a, const struct c2s_model *b)
 {
     assert_int_equal(a->n_layers, b->n_layers);
@@ -219,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_layer_gets_its_quantizer),
         cmocka_unit_test(rule_18_has_its_own_activation_and_no_limit),
+        cmocka_unit_test(only_float_layers_when_asked),
         cmocka_unit_test(steps_in_any_order_equal_one_step),
         cmocka_unit_test(quantizing_again_changes_only_bits),
         cmocka_unit_test(patterns_choose_layers),

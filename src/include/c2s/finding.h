@@ -65,7 +65,8 @@ struct c2s_check_options {
     const struct c2s_data_facts *data; /* NULL = rules about data are left out */
 };
 
-/* Runs the rules of the level and those before on m, which stays as it is. A float model is judged
+/* Runs the rules of the level and those before on m, which stays as it is. Rules about order are
+ * asked of paths that cover every layer. A float model is judged
  * as the one it will be after quantize: where numbers decide, it is quantized (weights 4,
  * activations 4, first convolution 8) and converted on the side. *out is new (c2s_findings_finish).
  * Fails: NOMEM only; whatever is wrong with the model is a finding. */

@@ -16,6 +16,7 @@ struct c2s_quantize_plan {
     int input_weight_quantization; /* 2..8, first neural layer; -1 = same as weight_quantization */
     const char *layers;            /* glob list on layer names, NULL = all; borrowed */
     bool keep_batch_norm;          /* true = do not fold (cnn2snn: fold_BN=False) */
+    bool only_float;               /* true = layers that are quantized already stay as they are */
 };
 
 struct c2s_quantize_report {
@@ -38,13 +39,13 @@ struct c2s_quantize_report {
  * batch (seed fixed): a relative difference above 1e-5 fails with STATE.
  * Fails also: RANGE (bits; input_weight_quantization 0 for a first layer that is quantized already;
  * NaN or infinity among the parameters), UNSUPPORTED (names the layer: activation of its own,
- * dilation, groups, depth multiplier; normalization that cannot be folded; rule 2.2 with folding
- * also several inputs or outputs, and joins but Concatenate), NOT_FOUND (layers names nothing that
- * the plan changes), CANCELLED, NOMEM.
- * Source: cnn2snn 2.2.6 quantization.py and transforms/; 1.8.13 for rule 1.8. Unlike them: 1.8.13
- * moves a normalization with gamma <= 0 in front of max pooling, which changes the function and is
- * refused here; layers inside submodels and on branches are quantized like the others; a
- * normalization behind DepthwiseConv2D is folded, and one without scale or center too. */
+ * dilation, groups, depth multiplier; ReLU with a slope; normalization that cannot be folded;
+ * rule 2.2 with folding also several inputs or outputs, and joins but Concatenate), NOT_FOUND
+ * (layers names nothing that the plan changes), CANCELLED, NOMEM. Source: cnn2snn 2.2.6
+ * quantization.py and transforms/; 1.8.13 for rule 1.8. Unlike them: 1.8.13 moves a normalization
+ * with gamma <= 0 in front of max pooling, which changes the function and is refused here; layers
+ * inside submodels and on branches are quantized like the others; a normalization behind
+ * DepthwiseConv2D is folded, and one without scale or center too. */
 bool c2s_quantize(const struct c2s_model *m, const struct c2s_quantize_plan *plan,
                   const struct c2s_progress *progress, struct c2s_model **out,
                   struct c2s_quantize_report *report, struct c2s_error *err) C2S_MUST_CHECK;
