@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hdf5_memory.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define HAS_ADDRESS_SANITIZER 1
 #elif defined(__has_feature)
@@ -16,20 +18,6 @@
 #endif
 
 #define ALWAYS_ALLOWED (64 << 20)
-
-/* HDF5 asks for whatever size a damaged file names and copes with NULL: so must the sanitizer. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "allocator_may_return_null=1";
-}
-
-/* HDF5 loses some of its own memory when a file is damaged. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libhdf5";
-}
 
 void fuzz_abort(const char *why)
 {

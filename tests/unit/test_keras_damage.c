@@ -2,26 +2,13 @@
  * fails with a sentence; the process never crashes, hangs or takes memory out of proportion. */
 #include "support.h"
 #include "files.h"
+#include "hdf5_memory.h"
 
 #include <c2s/keras.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define N_CHANGES 400 /* in each file */
-
-/* HDF5 asks for whatever size a damaged file names and copes with NULL: so must the sanitizer. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "allocator_may_return_null=1";
-}
-
-/* HDF5 loses some of its own memory when a file is damaged. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libhdf5";
-}
 
 /* True when it loads. */
 static bool try_load(const char *path, const unsigned char *data, size_t n)
