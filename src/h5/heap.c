@@ -189,7 +189,7 @@ static bool split_attribute(const unsigned char *p, uint64_t bytes, struct attri
 static bool attribute_fits(const unsigned char *p, uint64_t bytes)
 {
     struct attribute_parts a;
-    if (!split_attribute(p, bytes, &a))
+    if (!split_attribute(p, bytes, &a) || a.name_bytes == 0 || a.name[a.name_bytes - 1] != '\0')
         return false;
     if (p[0] > 1 && (p[1] & 3) != 0)
         return true;

@@ -5,12 +5,20 @@
 #include "base/alloc.h"
 #include "keras/graph.h"
 
+/* One use of a layer. */
+struct call {
+    struct keras_values values; /* items NULL = not reached yet */
+    bool is_waiting;            /* it was tried, and needs `on` to have more than n_reached calls */
+    const struct item *on;      /* NULL = it can never be reached */
+    int n_reached;
+};
+
 /* One entry of a Functional model's list of layers. */
 struct item {
     const char *name;
     const struct c2s_json *layer;
-    struct keras_values *calls; /* owned, one for each use; items NULL = not reached yet */
-    int n_calls;
+    struct call *calls; /* owned */
+    int n_calls, n_reached;
     int64_t last_node; /* largest number by which a use of it is referred to */
 };
 
@@ -72,7 +80,8 @@ static bool walk_member(void *arg, const char *key, const struct c2s_json *value
 struct functional {
     struct item *items;
     int n_items;
-    struct keras_values found; /* of the references of one call */
+    struct c2s_name_index names; /* of items: their places; the first one of a name */
+    struct keras_values found;   /* of the references of one call */
     bool is_complete;
     const char *missing; /* name of a layer that is not reached yet, borrowed */
     struct c2s_error *err;
@@ -80,10 +89,8 @@ struct functional {
 
 static struct item *find_item(struct functional *g, const char *name)
 {
-    for (int i = 0; i < g->n_items; i++)
-        if (strcmp(g->items[i].name, name) == 0)
-            return &g->items[i];
-    return NULL;
+    const int *place = c2s_name_index_find(&g->names, name);
+    return place ? &g->items[*place] : NULL;
 }
 
 static bool note_node(void *arg, const struct ref *ref)
@@ -105,7 +112,7 @@ static bool resolve(void *arg, const struct ref *ref)
     if (item && node >= item->n_calls)
         node = item->n_calls - 1;
     const struct keras_values *call =
-        item && node >= 0 && item->n_calls > 0 ? &item->calls[node] : NULL;
+        item && node >= 0 && item->n_calls > 0 ? &item->calls[node].values : NULL;
     if (!call || !call->items || call->n == 0) {
         g->is_complete = false;
         g->missing = ref->name;
@@ -130,10 +137,11 @@ static void finish_functional(struct functional *g)
 {
     for (int i = 0; i < g->n_items; i++) {
         for (int k = 0; k < g->items[i].n_calls; k++)
-            c2s_free(g->items[i].calls[k].items);
+            c2s_free(g->items[i].calls[k].values.items);
         c2s_free(g->items[i].calls);
     }
     c2s_free(g->items);
+    c2s_name_index_finish(&g->names);
     c2s_free(g->found.items);
 }
 
@@ -155,6 +163,8 @@ static bool start_functional(struct functional *g, const struct c2s_json *layers
             item->n_calls = 0;
             return c2s_fail_nomem(err);
         }
+        if (!c2s_name_index_add(&g->names, item->name, (int)i, err))
+            return false;
     }
     return true;
 }
@@ -180,7 +190,7 @@ static bool bind_input(void *arg, const struct ref *ref)
 {
     struct input_walk *w = arg;
     struct item *item = find_item(w->g, ref->name);
-    if (!item || item->n_calls == 0 || item->calls[0].items)
+    if (!item || item->n_calls == 0 || item->calls[0].values.items)
         return c2s_fail(w->g->err, C2S_FORMAT, "the model's input '%s' is not one of its layers",
                         ref->name);
     int index = -1;
@@ -192,10 +202,38 @@ static bool bind_input(void *arg, const struct ref *ref)
     else if (!keras_add_input(w->b, item->layer, item->name, keras_shape_of(item->layer), &index,
                               w->g->err))
         return false;
-    return keras_append(&item->calls[0], index, w->g->err);
+    item->n_reached = 1;
+    return keras_append(&item->calls[0].values, index, w->g->err);
 }
 
-/* Applies every layer whose inputs are there, until nothing new is reached. */
+/* True when trying the call again cannot end otherwise than before. */
+static bool is_hopeless(const struct call *call)
+{
+    return call->values.items ||
+           (call->is_waiting && (!call->on || call->on->n_reached == call->n_reached));
+}
+
+/* Applies the layer when its inputs are there. */
+static bool try_call(struct functional *g, struct keras_build *b, const struct keras_place *at,
+                     struct item *item, int k)
+{
+    struct call *call = &item->calls[k];
+    const struct c2s_json *nodes = c2s_json_get(item->layer, "inbound_nodes");
+    if (!collect(g, c2s_json_at(nodes, (size_t)k)))
+        return false;
+    if (g->is_complete && g->found.n > 0) {
+        if (!keras_apply(b, at, item->layer, &g->found, &call->values, g->err))
+            return false;
+        item->n_reached++;
+        return true;
+    }
+    call->is_waiting = true;
+    call->on = g->is_complete ? NULL : find_item(g, g->missing);
+    call->n_reached = call->on ? call->on->n_reached : 0;
+    return true;
+}
+
+/* Tries all uses of all layers, in any order they come, until nothing new is reached. */
 static bool reach_all(struct functional *g, struct keras_build *b, const struct keras_place *at)
 {
     bool is_moving = true;
@@ -203,17 +241,11 @@ static bool reach_all(struct functional *g, struct keras_build *b, const struct 
         is_moving = false;
         for (int i = 0; i < g->n_items; i++) {
             struct item *item = &g->items[i];
-            const struct c2s_json *nodes = c2s_json_get(item->layer, "inbound_nodes");
             for (int k = 0; k < item->n_calls && !keras_is_input(item->layer); k++) {
-                if (item->calls[k].items)
-                    continue;
-                if (!collect(g, c2s_json_at(nodes, (size_t)k)))
+                int before = item->n_reached;
+                if (!is_hopeless(&item->calls[k]) && !try_call(g, b, at, item, k))
                     return false;
-                if (!g->is_complete || g->found.n == 0)
-                    continue;
-                if (!keras_apply(b, at, item->layer, &g->found, &item->calls[k], g->err))
-                    return false;
-                is_moving = true;
+                is_moving = is_moving || item->n_reached > before;
             }
         }
     }
@@ -225,7 +257,7 @@ static bool note_unreached(const struct functional *g, struct keras_build *b, st
     for (int i = 0; i < g->n_items; i++) {
         bool is_reached = false;
         for (int k = 0; k < g->items[i].n_calls; k++)
-            is_reached = is_reached || g->items[i].calls[k].items;
+            is_reached = is_reached || g->items[i].calls[k].values.items;
         if (!is_reached && !c2s_model_add_note(b->model, C2S_NOTE_SKIPPED, err,
                                                "layer '%s' is not connected to the model's input "
                                                "and was left out",

@@ -6,9 +6,10 @@
 #include "base/alloc.h"
 #include "keras/graph.h"
 
-#define MAX_LAYERS 5000 /* a small file can describe submodels within submodels endlessly */
-#define MAX_DEPTH  32
-#define MAX_NAME   512
+#define MAX_LAYERS       5000 /* a small file can describe submodels within submodels endlessly */
+#define MAX_DEPTH        32
+#define MAX_NAME         512
+#define MAX_CONFIG_BYTES (1 << 25)
 
 bool keras_append(struct keras_values *list, int value, struct c2s_error *err)
 {
@@ -94,13 +95,21 @@ static bool add_layer(struct keras_build *b, struct c2s_layer *l, struct keras_o
     return c2s_model_add(b->model, l, index, err);
 }
 
-/* "outer/inner", with "@2" behind it when that name is taken: a second use. */
-static void unique_name(const struct keras_build *b, const char *prefix, const char *name,
-                        char *out, size_t size)
+/* "outer/inner", with "@2" behind it when that name is taken: a second use. end: "" for a layer,
+ * "/" for the names inside a submodel. */
+static bool unique_name(struct keras_build *b, const char *prefix, const char *name,
+                        const char *end, char out[MAX_NAME], struct c2s_error *err)
 {
-    snprintf(out, size, "%s%s", prefix, name);
-    for (int use = 2; c2s_model_find(b->model, out) >= 0; use++)
-        snprintf(out, size, "%s%s@%d", prefix, name, use);
+    int n = snprintf(out, MAX_NAME, "%s%s%s", prefix, name, end);
+    int *uses = n < MAX_NAME ? c2s_name_index_find(&b->names, out) : NULL;
+    if (uses)
+        do
+            n = snprintf(out, MAX_NAME, "%s%s@%d%s", prefix, name, ++*uses, end);
+        while (n < MAX_NAME && c2s_name_index_find(&b->names, out));
+    if (n >= MAX_NAME)
+        return c2s_fail(err, C2S_FORMAT, "the name of layer '%.60s...' is longer than %d bytes",
+                        out, MAX_NAME - 1);
+    return c2s_name_index_add(&b->names, out, 1, err);
 }
 
 bool keras_fail_old(struct c2s_error *err)
@@ -129,6 +138,14 @@ static bool fill_layer(struct keras_build *b, struct c2s_layer *l, const struct 
     char why[160] = "";
     bool is_merge = c2s_op_info(l->op)->family == C2S_FAMILY_MERGE;
     char *text = c2s_json_print(keras_config_of(layer), 17, false);
+    b->config_bytes += text ? strlen(text) : 0;
+    if (b->config_bytes > MAX_CONFIG_BYTES) {
+        c2s_json_text_free(text);
+        return c2s_fail(err, C2S_FORMAT,
+                        "the configs of the model's layers are longer than %d bytes, counted for "
+                        "each use",
+                        MAX_CONFIG_BYTES);
+    }
     bool ok = text && c2s_layer_set_text(&l->config, text, err) &&
               c2s_layer_set_text(&l->class_name, keras_class_of(layer), err);
     c2s_json_text_free(text);
@@ -153,7 +170,8 @@ static bool add_plain(struct keras_build *b, const struct keras_place *at,
     char name[MAX_NAME];
     if (!refuse_keras_1(layer, err))
         return false;
-    unique_name(b, at->prefix, keras_name_of(layer), name, sizeof name);
+    if (!unique_name(b, at->prefix, keras_name_of(layer), "", name, err))
+        return false;
     struct c2s_layer *l = c2s_layer_create(
         c2s_op_from_class(keras_bare_class(keras_class_of(layer)), NULL), name, err);
     if (!l)
@@ -193,8 +211,9 @@ bool keras_add_input(struct keras_build *b, const struct c2s_json *layer, const 
                         "the shape of the model's input is not a batch and 1 to %d dimensions",
                         C2S_MAX_RANK - 1);
     struct c2s_layer *l = c2s_layer_create(C2S_OP_INPUT, name, err);
+    bool ok = l && c2s_name_index_add(&b->names, name, 1, err);
     char *text = layer ? c2s_json_print(keras_config_of(layer), 17, false) : NULL;
-    if (!l || !c2s_layer_set_text(&l->config, text, err)) {
+    if (!ok || !c2s_layer_set_text(&l->config, text, err)) {
         c2s_json_text_free(text);
         c2s_layer_destroy(l);
         return false;
@@ -218,17 +237,8 @@ bool keras_apply(struct keras_build *b, const struct keras_place *at, const stru
     if (at->depth >= MAX_DEPTH)
         return c2s_fail(err, C2S_FORMAT, "submodels are nested more than %d deep", MAX_DEPTH);
     char prefix[MAX_NAME];
-    snprintf(prefix, sizeof prefix, "%s%s", at->prefix, keras_name_of(layer));
-    for (int i = 0, use = 2; i < b->model->n_layers; i++) { /* a second use of the submodel */
-        size_t n = strlen(prefix);
-        if (strncmp(b->model->layers[i]->name, prefix, n) != 0 ||
-            b->model->layers[i]->name[n] != '/')
-            continue;
-        snprintf(prefix, sizeof prefix, "%s%s@%d", at->prefix, keras_name_of(layer), use++);
-        i = -1;
-    }
-    size_t n = strlen(prefix);
-    snprintf(prefix + n, sizeof prefix - n, "/");
+    if (!unique_name(b, at->prefix, keras_name_of(layer), "/", prefix, err))
+        return false;
     struct keras_place inside = {
         prefix, at->group ? at->group : keras_name_of(layer),
         at->is_trainable && c2s_json_bool(c2s_json_get(keras_config_of(layer), "trainable"), true),

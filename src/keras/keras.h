@@ -7,6 +7,7 @@
 #include <c2s/json.h>
 #include <c2s/keras.h>
 
+#include "base/name_index.h"
 #include "keras/source.h"
 
 /* Where a layer of the model comes from; parallel to model->layers. */
@@ -21,6 +22,8 @@ struct keras_origin {
 struct keras_build {
     struct c2s_model *model;
     struct keras_origin *origins; /* owned; strings and JSON borrowed from the config */
+    struct c2s_name_index names;  /* taken ones, of layers and "submodel/": how often used; owned */
+    size_t config_bytes; /* of all layers' configs: a shared layer has a copy for each use */
     const struct c2s_json *config;
     const struct keras_source *source;            /* borrowed; of the weights */
     bool is_config_foreign;                       /* config is from another file than the weights */
@@ -45,7 +48,7 @@ bool keras_fail_old(struct c2s_error *err);
 /* Rank and dims of [null, 28, 28, 1] without the batch axis; false if it is no such shape. */
 bool keras_shape(const struct c2s_json *shape, int *rank, int64_t *dims);
 
-/* Adds all layers of build->config to build->model. */
+/* Adds all layers of build->config to build->model. Frees neither model, origins nor names. */
 bool keras_build_graph(struct keras_build *build, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Read every layer's tensors, in either layout; shapes must be inferred. */

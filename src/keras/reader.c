@@ -192,6 +192,7 @@ bool c2s_keras_read(const char *path, const struct c2s_keras_read_options *optio
     else
         c2s_model_destroy(b.model);
     c2s_free(b.origins);
+    c2s_name_index_finish(&b.names);
     keras_source_close(&source);
     keras_source_close(&other);
     return ok;

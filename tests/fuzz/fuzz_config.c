@@ -13,6 +13,7 @@ static struct c2s_model *build(const uint8_t *data, size_t size, struct c2s_erro
     bool ok = config && (b.model = c2s_model_create("model", err)) && keras_build_graph(&b, err) &&
               c2s_model_infer_shapes(b.model, err);
     c2s_free(b.origins);
+    c2s_name_index_finish(&b.names);
     c2s_json_free(config);
     if (ok)
         return b.model;
