@@ -3,11 +3,14 @@
 
 #include <stddef.h>
 
+bool c2s_progress_tell(const struct c2s_progress *p, const struct c2s_progress_event *event)
+{
+    return !p || !p->report || p->report(p->arg, event);
+}
+
 bool c2s_progress_report(const struct c2s_progress *p, const char *what, int64_t done,
                          int64_t total)
 {
-    if (!p || !p->report)
-        return true;
     struct c2s_progress_event event = {.what = what, .done = done, .total = total};
-    return p->report(p->arg, &event);
+    return c2s_progress_tell(p, &event);
 }

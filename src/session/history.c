@@ -85,6 +85,23 @@ static const struct entry *earlier_twin(struct history *h, const struct entry *e
     return NULL;
 }
 
+/* A teacher has another number on replay. */
+static void say_step(struct history *h, const struct entry *e)
+{
+    int64_t teacher = step_teacher(e->step);
+    const struct entry *other = teacher ? find(h, teacher) : NULL;
+    struct c2s_error err = {0};
+    char *step = NULL;
+    if (teacher && !other)
+        say(h, "# its teacher v%lld was removed, so the next line cannot be replayed",
+            (long long)teacher);
+    if (step_with_teacher(e->step, other ? other->replayed : teacher, &step, &err))
+        say(h, "%s", step);
+    else
+        h->failed = true;
+    c2s_free(step);
+}
+
 static void say_steps(struct history *h)
 {
     int64_t next = 1;
@@ -102,7 +119,7 @@ static void say_steps(struct history *h)
         if (e->parent)
             go_to(h, find(h, e->parent)->replayed);
         e->replayed = next++;
-        say(h, "%s", e->step);
+        say_step(h, e);
         h->at = e->replayed;
     }
 }
@@ -129,6 +146,15 @@ static bool say_data(struct c2s_session *s, struct history *h, struct c2s_error 
     return true;
 }
 
+/* The version with all it was made from, teachers included. */
+static void want(struct history *h, int64_t id)
+{
+    for (struct entry *e = find(h, id); e && !e->is_wanted; e = find(h, e->parent)) {
+        e->is_wanted = true;
+        want(h, step_teacher(e->step));
+    }
+}
+
 static bool choose(struct c2s_session *s, const char *version, struct history *h, int64_t *last,
                    struct c2s_error *err)
 {
@@ -139,8 +165,7 @@ static bool choose(struct c2s_session *s, const char *version, struct history *h
         return true;
     if (!c2s_session_version_id(s, version, last, err))
         return false;
-    for (struct entry *e = find(h, *last); e; e = find(h, e->parent))
-        e->is_wanted = true;
+    want(h, *last);
     return true;
 }
 

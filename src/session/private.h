@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 
+#define SESSION_TOOL "c2s-shell " C2S_VERSION /* what versions say they were made by */
+
 /* The data in use. It is remembered when the session starts and opened when first asked for, so
  * that starting stays cheap and a missing folder stops nobody. */
 struct session_data {
@@ -29,6 +31,17 @@ bool step_load(const char *path, const struct c2s_keras_read_options *options, c
                struct c2s_error *err) C2S_MUST_CHECK;
 bool step_quantize(const struct c2s_quantize_plan *plan, char **out,
                    struct c2s_error *err) C2S_MUST_CHECK;
+/* data, validation (NULL = a share): as session_open_spec writes them; teacher 0 = none. */
+struct step_training {
+    const char *data, *validation;
+    int64_t teacher;
+    const struct c2s_train_options *options;
+};
+bool step_retrain(const struct step_training *t, char **out, struct c2s_error *err) C2S_MUST_CHECK;
+/* The version that a step names as its teacher, 0 = none; and the step with another one. */
+int64_t step_teacher(const char *step);
+bool step_with_teacher(const char *step, int64_t teacher, char **out,
+                       struct c2s_error *err) C2S_MUST_CHECK;
 bool step_use_data(const struct c2s_dataset_record *d, char **out,
                    struct c2s_error *err) C2S_MUST_CHECK;
 
@@ -56,6 +69,9 @@ bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **
  * info has step, name, note and parent; model is taken. */
 bool session_adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,
                    bool *is_new, struct c2s_error *err) C2S_MUST_CHECK;
+/* The same of a version that is made already, except for tool, time and hash; v is taken. */
+bool session_adopt_version(struct c2s_session *s, struct c2s_version *v, bool *is_new,
+                           struct c2s_error *err) C2S_MUST_CHECK;
 /* names.c: fails with STATE when nothing is loaded, NOT_FOUND when another shell removed the
  * current version. */
 bool session_require_current(struct c2s_session *s, struct c2s_error *err) C2S_MUST_CHECK;

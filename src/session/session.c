@@ -10,8 +10,6 @@
 
 #include "base/alloc.h"
 
-#define TOOL "c2s-shell " C2S_VERSION
-
 static bool start_at_head(struct c2s_session *s, struct c2s_error *err)
 {
     int64_t head;
@@ -130,15 +128,21 @@ static bool identify(struct c2s_version *v, struct c2s_error *err)
 bool session_adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,
                    bool *is_new, struct c2s_error *err)
 {
-    info->tool = TOOL;
-    info->created = (int64_t)time(NULL);
+    info->tool = SESSION_TOOL;
     struct c2s_version *v = c2s_version_create(info, model, err);
-    if (!v || !identify(v, err)) {
+    return v && session_adopt_version(s, v, is_new, err);
+}
+
+bool session_adopt_version(struct c2s_session *s, struct c2s_version *v, bool *is_new,
+                           struct c2s_error *err)
+{
+    v->info.created = (int64_t)time(NULL);
+    if (!identify(v, err)) {
         c2s_version_destroy(v);
         return false;
     }
     bool changes = true, is_made = false;
-    if (info->parent)
+    if (v->info.parent)
         changes = strcmp(v->info.model_hash, s->current->info.model_hash) != 0;
     bool ok = true;
     if (changes)

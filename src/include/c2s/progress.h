@@ -5,9 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct c2s_train_now; /* train.h */
+
 struct c2s_progress_event {
-    const char *what;    /* "evaluating v3", borrowed during the call */
-    int64_t done, total; /* total 0 = unknown */
+    const char *what;                     /* "evaluating v3", borrowed during the call */
+    int64_t done, total;                  /* total 0 = unknown */
+    const struct c2s_train_now *training; /* of a training: more of it; borrowed; else NULL */
 };
 
 /* Called often, from the thread that does the work. False cancels: the work fails with CANCELLED
@@ -18,6 +21,7 @@ struct c2s_progress {
 };
 
 /* Reports to p; true when p is NULL or has no function. */
+bool c2s_progress_tell(const struct c2s_progress *p, const struct c2s_progress_event *event);
 bool c2s_progress_report(const struct c2s_progress *p, const char *what, int64_t done,
                          int64_t total);
 

@@ -10,6 +10,7 @@
 #include <c2s/journal.h>
 #include <c2s/keras.h>
 #include <c2s/quantize.h>
+#include <c2s/train.h>
 
 struct c2s_session;
 
@@ -81,6 +82,40 @@ void c2s_calibrated_finish(struct c2s_calibrated *c); /* accepts a zeroed one */
 bool c2s_session_use_data(struct c2s_session *s, const char *path,
                           const struct c2s_dataset_options *options,
                           struct c2s_error *err) C2S_MUST_CHECK;
+
+/* What retrain does. DATASET is as c2s_dataset_parse reads it. */
+struct c2s_retrain_plan {
+    struct c2s_train_options train; /* c2s_train_defaults */
+    const char *data;               /* DATASET; NULL = the training data that belongs to the data in
+                                       use */
+    const char *validation; /* DATASET, its test part unless it says train; NULL = a share of
+                               the training data */
+    const char *teacher;    /* a version; NULL = none */
+    bool resume; /* go on with a training of the current version by this plan that was interrupted
+                    after an epoch */
+};
+struct c2s_retrained {
+    struct c2s_train_report report; /* owned; of one that was there already: its epochs alone */
+    int64_t id;                     /* the current version now */
+    bool is_new;                    /* false: as good before, or there already */
+    bool was_cached;                /* the same step was taken before: nothing was trained */
+    int resumed_after;              /* the epoch after which it went on; 0 = from the beginning */
+    bool is_measured_data;          /* the data is of the part that versions are measured on */
+};
+/* Trains the current version into a new one, the best epoch's, with the step in canonical form and
+ * the story of its epochs; when no epoch was better nothing changes. Every epoch's end is kept in
+ * the journal, so that a training whose program was killed can go on, to the same result. A step
+ * that was taken before from the same version on the same data is not taken again. Cancelling after
+ * the first epoch keeps the best one so far: no failure; the step says where it stopped. Fails: as
+ * c2s_train does; STATE (no data; nothing to go on with, or its data has changed); STORE also when
+ * an epoch's end cannot be kept: what was kept before stays, to go on with. */
+bool c2s_session_retrain(struct c2s_session *s, const struct c2s_retrain_plan *plan,
+                         struct c2s_retrained *out, struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_retrained_finish(struct c2s_retrained *r); /* accepts a zeroed one */
+/* The step of the newest training of the current version that was interrupted: new text
+ * (c2s_text_free). Fails: STATE when there is none; says which versions have one. */
+bool c2s_session_interrupted(struct c2s_session *s, char **step,
+                             struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Moves. undo goes to the parent; STATE when there is none. */
 bool c2s_session_checkout(struct c2s_session *s, const char *name,

@@ -1,0 +1,369 @@
+/* Training as a step: its data by name, its canonical form, its run in the journal, its version. */
+#include "session/private.h"
+
+#include <c2s/keras.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+struct training {
+    struct c2s_session *session;
+    struct c2s_train_options options;
+    struct c2s_dataset *data, *validation; /* owned; validation may be NULL */
+    char *data_text, *validation_text;     /* owned */
+    const struct c2s_model *teacher;       /* or NULL */
+    struct step_training step;             /* what the canonical form is made of */
+    char *text;                            /* owned: the canonical form of the whole training */
+    struct c2s_run run;                    /* id 0 = nothing is kept yet */
+    struct c2s_checkpoint resume;
+    char what[40]; /* "training v2" */
+    int n_kept;    /* epochs that are in the journal */
+};
+
+static void finish(struct training *t)
+{
+    c2s_dataset_close(t->data);
+    c2s_dataset_close(t->validation);
+    c2s_text_free(t->data_text);
+    c2s_text_free(t->validation_text);
+    c2s_text_free(t->text);
+    c2s_checkpoint_finish(&t->resume);
+}
+
+void c2s_retrained_finish(struct c2s_retrained *r)
+{
+    c2s_train_report_finish(&r->report);
+    *r = (struct c2s_retrained){0};
+}
+
+/* ---- data ---- */
+
+static bool open_data(struct training *t, const char *dataset, const char *split,
+                      struct c2s_dataset **data, char **text, struct c2s_error *err)
+{
+    struct c2s_dataset_spec spec = {0};
+    if (!session_training_spec(t->session, dataset, &spec, err))
+        return false;
+    if (!spec.options.split)
+        spec.options.split = split;
+    bool ok = session_open_spec(&spec, data, text, err) &&
+              session_check_scaling(t->session->current->model, c2s_dataset_info(*data), err);
+    c2s_dataset_spec_finish(&spec);
+    return ok;
+}
+
+/* What the result depends on besides the step: the samples themselves. */
+static bool hash_data(struct training *t, struct c2s_error *err)
+{
+    struct c2s_hasher *h = c2s_hasher_create(err);
+    if (!h)
+        return false;
+    c2s_hasher_add(h, c2s_dataset_info(t->data)->hash, C2S_HASH_LENGTH);
+    if (t->validation)
+        c2s_hasher_add(h, c2s_dataset_info(t->validation)->hash, C2S_HASH_LENGTH);
+    c2s_hasher_finish(h, t->run.data);
+    return true;
+}
+
+static bool find_teacher(struct training *t, const char *name, struct c2s_error *err)
+{
+    const struct c2s_version *v;
+    if (!name)
+        return true;
+    if (!c2s_session_version(t->session, name, &v, err))
+        return false;
+    t->teacher = v->model;
+    t->step.teacher = v->info.id;
+    return true;
+}
+
+static bool prepare(struct training *t, const struct c2s_retrain_plan *plan, struct c2s_error *err)
+{
+    const struct c2s_version *v = t->session->current;
+    t->options = plan->train;
+    snprintf(t->what, sizeof t->what, "training v%lld", (long long)v->info.id);
+    if (!open_data(t, plan->data, NULL, &t->data, &t->data_text, err) ||
+        (plan->validation &&
+         !open_data(t, plan->validation, "test", &t->validation, &t->validation_text, err)) ||
+        !hash_data(t, err) || !find_teacher(t, plan->teacher, err))
+        return false;
+    t->step.data = t->data_text;
+    t->step.validation = t->validation_text;
+    t->step.options = &t->options;
+    if (!step_retrain(&t->step, &t->text, err))
+        return false;
+    t->run.parent = v->info.id;
+    t->run.step = t->text;
+    return true;
+}
+
+/* ---- the same step before, and trainings that were interrupted ---- */
+
+struct search {
+    const struct training *training;
+    int64_t id;
+};
+
+static bool is_twin(void *arg, const struct c2s_version_info *info)
+{
+    struct search *s = arg;
+    const struct c2s_run *run = &s->training->run;
+    if (info->parent == run->parent && strcmp(info->step, run->step) == 0 &&
+        strcmp(info->source_hash, run->data) == 0)
+        s->id = info->id;
+    return s->id == 0;
+}
+
+static bool use_twin(struct training *t, int64_t id, struct c2s_retrained *out,
+                     struct c2s_error *err)
+{
+    char name[32];
+    struct c2s_checkpoint story = {0};
+    snprintf(name, sizeof name, "v%lld", (long long)id);
+    if (!c2s_session_checkout(t->session, name, err))
+        return false;
+    const struct c2s_version *v = t->session->current;
+    if (!c2s_checkpoint_set_epochs(&story, v->epochs, v->n_epochs, err))
+        return false;
+    out->report = (struct c2s_train_report){
+        .epochs = story.epochs,
+        .n_epochs = v->n_epochs,
+        .best_epoch = c2s_best_epoch(v->epochs, v->n_epochs),
+        .last_epoch = v->n_epochs > 0 ? v->epochs[v->n_epochs - 1].epoch : 0};
+    out->was_cached = true;
+    return true;
+}
+
+static bool is_interrupted(void *arg, const struct c2s_run *run)
+{
+    struct search *s = arg;
+    const struct c2s_run *wanted = &s->training->run;
+    if (!run->is_live && run->parent == wanted->parent && strcmp(run->step, wanted->step) == 0)
+        s->id = run->id;
+    return true;
+}
+
+struct data_search {
+    int64_t id;
+    char data[C2S_HASH_LENGTH + 1];
+};
+
+static bool take_data(void *arg, const struct c2s_run *run)
+{
+    struct data_search *s = arg;
+    if (run->id == s->id)
+        memcpy(s->data, run->data, sizeof s->data);
+    return run->id != s->id;
+}
+
+static bool find_run(struct training *t, struct c2s_error *err)
+{
+    struct c2s_journal *j = t->session->journal;
+    struct search s = {.training = t};
+    if (!j->ops->each_run(j, is_interrupted, &s, err))
+        return false;
+    if (!s.id)
+        return c2s_fail(err, C2S_STATE,
+                        "no training of v%lld by '%s' was interrupted; begin one without --resume",
+                        (long long)t->run.parent, t->text);
+    struct data_search d = {.id = s.id};
+    if (!j->ops->each_run(j, take_data, &d, err))
+        return false;
+    if (strcmp(d.data, t->run.data) != 0)
+        return c2s_fail(err, C2S_STATE,
+                        "the data of the interrupted training has changed since; begin anew "
+                        "without --resume");
+    t->run.id = s.id;
+    return j->ops->fetch_run(j, s.id, &t->resume, err);
+}
+
+/* ---- while it runs ---- */
+
+static bool watch(void *arg, const struct c2s_train_now *now)
+{
+    struct training *t = arg;
+    struct c2s_progress_event event = {
+        .what = t->what, .done = now->done, .total = now->total, .training = now};
+    return c2s_progress_tell(&t->session->progress, &event);
+}
+
+static bool keep(void *arg, const struct c2s_checkpoint *c, struct c2s_error *err)
+{
+    struct training *t = arg;
+    struct c2s_journal *j = t->session->journal;
+    struct c2s_error failure = {0};
+    int epoch = c->epochs[c->n_epochs - 1].epoch;
+    if (j->ops->put_run(j, &t->run, c, &t->run.id, &failure)) {
+        t->n_kept = epoch;
+        return true;
+    }
+    if (t->n_kept == 0) {
+        *err = failure;
+        return false;
+    }
+    return c2s_fail(err, failure.code,
+                    "epoch %d is trained but cannot be kept: %.300s; up to epoch %d all is kept: "
+                    "retrain --resume goes on from there",
+                    epoch, failure.text, t->n_kept);
+}
+
+static bool train(struct training *t, struct c2s_model **model, struct c2s_train_report *report,
+                  struct c2s_error *err)
+{
+    struct c2s_train_request request = {.model = t->session->current->model,
+                                        .data = t->data,
+                                        .validation = t->validation,
+                                        .teacher = t->teacher,
+                                        .options = &t->options,
+                                        .resume = t->resume.n_epochs > 0 ? &t->resume : NULL,
+                                        .watcher = {.now = watch, .checkpoint = keep, .arg = t}};
+    return c2s_train(&request, model, report, err);
+}
+
+/* ---- its version ---- */
+
+static void describe(const struct c2s_train_report *r, char *out, size_t size)
+{
+    const struct c2s_epoch *best = NULL;
+    for (int i = 0; i < r->n_epochs; i++)
+        if (r->epochs[i].epoch == r->best_epoch)
+            best = &r->epochs[i];
+    size_t used = (size_t)snprintf(out, size, "epoch %d of %d kept", r->best_epoch, r->last_epoch);
+    if (best && r->n_validation > 0 && used < size)
+        snprintf(out + used, size - used, ", %.2f %% of %lld validation samples right",
+                 100 * best->validation_accuracy, (long long)r->n_validation);
+}
+
+/* model is taken. */
+static bool make_version(struct training *t, struct c2s_model *model,
+                         const struct c2s_train_report *report, bool *is_new, struct c2s_error *err)
+{
+    char note[200], *text = NULL;
+    const struct c2s_version *parent = t->session->current;
+    t->options.stop_after = report->was_stopped ? report->last_epoch : 0;
+    if (!step_retrain(&t->step, &text, err)) {
+        c2s_model_destroy(model);
+        return false;
+    }
+    describe(report, note, sizeof note);
+    struct c2s_version_info info = {.parent = parent->info.id,
+                                    .step = text,
+                                    .name = parent->info.name,
+                                    .tool = SESSION_TOOL,
+                                    .note = note,
+                                    .source = c2s_dataset_info(t->data)->path};
+    memcpy(info.source_hash, t->run.data, sizeof info.source_hash);
+    struct c2s_version *v = c2s_version_create(&info, model, err);
+    bool ok = v && c2s_version_set_epochs(v, report->epochs, report->n_epochs, err);
+    if (ok) {
+        v->run = t->run.id;
+        ok = session_adopt_version(t->session, v, is_new, err);
+    } else {
+        c2s_version_destroy(v);
+    }
+    c2s_text_free(text);
+    return ok;
+}
+
+static bool run(struct training *t, struct c2s_retrained *out, struct c2s_error *err)
+{
+    struct c2s_journal *j = t->session->journal;
+    struct c2s_model *model = NULL;
+    out->resumed_after =
+        t->resume.n_epochs > 0 ? t->resume.epochs[t->resume.n_epochs - 1].epoch : 0;
+    t->n_kept = out->resumed_after;
+    if (!train(t, &model, &out->report, err))
+        return false;
+    if (out->report.best_epoch > 0)
+        return make_version(t, model, &out->report, &out->is_new, err);
+    c2s_model_destroy(model);
+    return !t->run.id || j->ops->remove_run(j, t->run.id, err);
+}
+
+static bool retrain(struct training *t, const struct c2s_retrain_plan *plan,
+                    struct c2s_retrained *out, struct c2s_error *err)
+{
+    struct c2s_journal *j = t->session->journal;
+    struct search twin = {.training = t};
+    if (j->ops->is_read_only(j))
+        return c2s_fail(err, C2S_STORE,
+                        "workspace '%s' is read-only, so a training could not be kept; name "
+                        "another one with -w FILE",
+                        j->ops->place(j));
+    if (!prepare(t, plan, err) || !j->ops->each(j, is_twin, &twin, err))
+        return false;
+    out->is_measured_data = session_is_measured_data(t->session, t->data);
+    if (twin.id)
+        return use_twin(t, twin.id, out, err);
+    return (!plan->resume || find_run(t, err)) && run(t, out, err);
+}
+
+bool c2s_session_retrain(struct c2s_session *s, const struct c2s_retrain_plan *plan,
+                         struct c2s_retrained *out, struct c2s_error *err)
+{
+    struct training t = {.session = s};
+    struct c2s_retrained made = {0};
+    bool ok = session_require_current(s, err) && retrain(&t, plan, &made, err);
+    finish(&t);
+    if (!ok) {
+        c2s_retrained_finish(&made);
+        return false;
+    }
+    made.id = s->current->info.id;
+    *out = made;
+    return true;
+}
+
+/* ---- what could be gone on with ---- */
+
+struct interrupted {
+    int64_t version; /* wanted */
+    char *step;      /* owned: of the newest run of it */
+    int64_t other;   /* a version that has one */
+    bool is_live, failed;
+};
+
+static bool look_at_run(void *arg, const struct c2s_run *run)
+{
+    struct interrupted *i = arg;
+    if (run->parent != i->version) {
+        i->other = run->is_live ? i->other : run->parent;
+        return true;
+    }
+    if (run->is_live) {
+        i->is_live = true;
+        return true;
+    }
+    c2s_free(i->step);
+    i->step = c2s_strdup(run->step);
+    i->failed |= !i->step;
+    return !i->failed;
+}
+
+bool c2s_session_interrupted(struct c2s_session *s, char **step, struct c2s_error *err)
+{
+    if (!session_require_current(s, err))
+        return false;
+    struct interrupted i = {.version = s->current->info.id};
+    if (!s->journal->ops->each_run(s->journal, look_at_run, &i, err))
+        return false;
+    if (i.failed)
+        return c2s_fail_nomem(err);
+    *step = i.step;
+    if (i.step)
+        return true;
+    if (i.is_live)
+        return c2s_fail(err, C2S_STATE,
+                        "another shell trains v%lld right now; wait for it, or begin another "
+                        "training without --resume",
+                        (long long)i.version);
+    if (i.other)
+        return c2s_fail(err, C2S_STATE,
+                        "no training of v%lld was interrupted, but one of v%lld; go on with that: "
+                        "checkout v%lld, retrain --resume",
+                        (long long)i.version, (long long)i.other, (long long)i.other);
+    return c2s_fail(err, C2S_STATE,
+                    "no training of v%lld was interrupted; begin one without --resume",
+                    (long long)i.version);
+}

@@ -1,0 +1,94 @@
+/* The canonical form of a training: everything its result depends on. */
+#include "session/private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEACHER " --distill v"
+
+static void add_number(struct text *t, const char *option, double value, double usual)
+{
+    if (value == usual)
+        return;
+    text_add(t, " %s ", option);
+    text_add_number(t, value);
+}
+
+static void add_count(struct text *t, const char *option, int64_t value, int64_t usual)
+{
+    if (value != usual)
+        text_add(t, " %s %lld", option, (long long)value);
+}
+
+static void add_augment(struct text *t, const struct c2s_augment *a)
+{
+    if (a->flip || a->shift > 0)
+        text_add(t, " --augment %s", a->flip ? "flip" : "");
+    if (a->shift > 0)
+        text_add(t, "%sshift=%d", a->flip ? "," : "", a->shift);
+}
+
+static void add_validation(struct text *t, const struct step_training *s, double usual)
+{
+    if (s->validation) {
+        text_add(t, " --validation ");
+        text_add_quoted(t, s->validation);
+    } else {
+        add_number(t, "--validation", s->options->validation, usual);
+    }
+}
+
+bool step_retrain(const struct step_training *s, char **out, struct c2s_error *err)
+{
+    struct text t = {0};
+    const struct c2s_train_options *o = s->options, usual = c2s_train_defaults();
+    text_add(&t, "retrain --data ");
+    text_add_quoted(&t, s->data);
+    add_validation(&t, s, usual.validation);
+    text_add(&t, " --epochs %d", o->epochs);
+    add_number(&t, "--lr", o->learning_rate, usual.learning_rate);
+    if (o->optimizer.kind == C2S_SGD)
+        text_add(&t, " --optimizer sgd");
+    if (o->schedule != usual.schedule)
+        text_add(&t, " --schedule %s", c2s_schedule_name(o->schedule));
+    add_count(&t, "--batch", o->batch, usual.batch);
+    if (o->loss != C2S_LOSS_AUTO)
+        text_add(&t, " --loss %s", c2s_loss_name(o->loss));
+    add_augment(&t, &o->augment);
+    add_count(&t, "--patience", o->patience, usual.patience);
+    add_count(&t, "--seed", (int64_t)o->seed, (int64_t)usual.seed);
+    if (o->freeze) {
+        text_add(&t, " --freeze ");
+        text_add_quoted(&t, o->freeze);
+    }
+    if (s->teacher)
+        text_add(&t, TEACHER "%lld", (long long)s->teacher);
+    if (o->engine && strcmp(o->engine, "dnnl") != 0)
+        text_add(&t, " --engine %s", o->engine);
+    add_count(&t, "--stop-after", o->stop_after, 0);
+    return text_take(&t, out, err);
+}
+
+static const char *find_teacher(const char *step)
+{
+    const char *at = strncmp(step, "retrain ", 8) == 0 ? strstr(step, TEACHER) : NULL;
+    return at ? at + strlen(TEACHER) : NULL;
+}
+
+int64_t step_teacher(const char *step)
+{
+    const char *at = find_teacher(step);
+    return at ? strtoll(at, NULL, 10) : 0;
+}
+
+bool step_with_teacher(const char *step, int64_t teacher, char **out, struct c2s_error *err)
+{
+    struct text t = {0};
+    const char *at = find_teacher(step);
+    if (at)
+        text_add(&t, "%.*s%lld%s", (int)(at - step), step, (long long)teacher,
+                 at + strspn(at, "0123456789"));
+    else
+        text_add(&t, "%s", step);
+    return text_take(&t, out, err);
+}
