@@ -82,7 +82,10 @@ static void set_up_output(struct program *p)
     p->sink.is_quiet = o->is_quiet;
     p->sink.width = screen_width();
     bool can_paint = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-    p->bar.out = can_paint && !o->is_quiet && !o->no_progress ? stderr : NULL;
+    bool tells_progress = !o->is_quiet && !o->no_progress;
+    p->bar.out = can_paint && tells_progress ? stderr : NULL;
+    p->bar.lines = !can_paint && tells_progress ? stderr : NULL;
+    p->bar.columns = p->sink.width;
     p->sink.before = progress_bar_clear;
     p->sink.before_arg = &p->bar;
     p->ctx = (struct cmd_ctx){.sink = &p->sink.sink,
@@ -201,11 +204,15 @@ static enum exit_code run_batch(struct program *p, bool reads_stdin)
                                 : cmd_run_line(&p->ctx, step->text, &err);
         if (!ok)
             return fail(p, &err, step->is_file);
+        if (cancelled) /* it kept what it had, but what follows was not wanted */
+            return EXIT_CTRL_C;
     }
     if (o->n_command > 0 && !cmd_run_words(&p->ctx, o->n_command, o->command, &err))
         return fail(p, &err, false);
     if (reads_stdin && !cmd_run_file(&p->ctx, "-", &err))
         return fail(p, &err, true);
+    if (cancelled)
+        return EXIT_CTRL_C;
     return p->ctx.gate_failed ? EXIT_GATE : EXIT_OK;
 }
 

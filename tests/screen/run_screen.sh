@@ -22,7 +22,7 @@ settled() {
     for _ in $(seq 300); do
         sleep 0.1
         now=$(terminal capture-pane -p)
-        if [[ -n $now && $now == "$before" && ! $now =~ ' ...'|'Esc cancels'|'   stopping' ]]; then
+        if [[ -n $now && $now == "$before" && ! $now =~ ' ...'|'Esc cancels'|'Esc stops'|'   stopping' ]]; then
             sed -E 's/[0-9]{2}:[0-9]{2}/HH:MM/g; s/[0-9]+\.[0-9]{2} s/T.TT s/g; s/after [0-9]+ of 1000 */after N of 1000 /' <<< "$now"
             return
         fi

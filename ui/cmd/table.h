@@ -24,6 +24,7 @@
     X(mode)                                                                                        \
     X(quantize)                                                                                    \
     X(quit)                                                                                        \
+    X(retrain)                                                                                     \
     X(rm)                                                                                          \
     X(show)                                                                                        \
     X(source)                                                                                      \

@@ -16,6 +16,11 @@ static bool note_progress(void *arg, const struct c2s_progress_event *event)
     snprintf(job->what, sizeof job->what, "%s", event->what);
     job->done = event->done;
     job->total = event->total;
+    job->training[0] = '\0';
+    if (event->training) {
+        view_curve_add(&job->curve, event->training);
+        view_train_line(event->training, &job->curve, job->training, sizeof job->training);
+    }
     bool goes_on = !job->is_cancelled;
     pthread_mutex_unlock(&job->lock);
     return goes_on;
@@ -69,8 +74,13 @@ static void handle_key(struct tui *t, struct tui_job *job, int key)
 static void show_progress(struct tui *t, struct tui_job *job)
 {
     pthread_mutex_lock(&job->lock);
-    const char *how = job->is_cancelled ? "stopping" : "Esc cancels";
-    if (job->total > 0)
+    const char *how = job->is_cancelled  ? "stopping"
+                      : job->training[0] ? "Esc stops"
+                                         : "Esc cancels";
+    if (job->training[0])
+        tui_say(t, SHEET_PLAIN, "%s  %.0f %%  %s   %s", job->what,
+                100.0 * (double)job->done / (double)job->total, job->training, how);
+    else if (job->total > 0)
         tui_say(t, SHEET_PLAIN, "%s  %lld of %lld  %.0f %%   %s", job->what, (long long)job->done,
                 (long long)job->total, 100.0 * (double)job->done / (double)job->total, how);
     else

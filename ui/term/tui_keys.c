@@ -168,6 +168,11 @@ static void ask_weights(struct tui *t)
     tui_prompt_open(t, ':', "quantize weights 4 --input 8");
 }
 
+static void ask_retrain(struct tui *t)
+{
+    tui_prompt_open(t, ':', "retrain --epochs 3");
+}
+
 static void ask_export(struct tui *t)
 {
     char text[64];
@@ -341,6 +346,8 @@ static const struct key keys[] = {
     {'i', "i", NULL, "facts of the version", ALL, information},
     {'A', "A", NULL, "quantize activations: asks for the bits", ALL, ask_activations},
     {'W', "W", NULL, "quantize weights: asks for the bits", ALL, ask_weights},
+    {'R', "R", NULL, "retrain: asks for the epochs; Esc stops it and keeps the best", ALL,
+     ask_retrain},
     {'u', "u", NULL, "undo: back to the parent version", ALL, undo},
     {'t', "t", NULL, "tag the current version", ALL, ask_tag},
     {'x', "x", NULL, "export: asks for the file", ALL, ask_export},

@@ -3,6 +3,7 @@
 #define UI_TUI_PRIVATE_H
 
 #include "cmd/cmd.h"
+#include "view/view.h"
 #include "pane.h"
 
 #include <pthread.h>
@@ -27,6 +28,8 @@ struct tui_job {
     bool is_done, is_cancelled;
     char what[64];
     int64_t done, total;
+    struct view_curve curve; /* of a training */
+    char training[200];      /* its line; "" = other work */
 };
 
 struct tui_prompt {

@@ -9,6 +9,7 @@
 #include <c2s/quantizer.h>
 #include <c2s/json.h>
 #include <c2s/session.h>
+#include <c2s/train.h>
 
 /* Texts; all return out. */
 char *view_bits(const struct c2s_model *m, char *out, size_t size); /* "float", "w4 a4 i8" */
@@ -117,6 +118,29 @@ struct sheet *view_akida_export(const struct c2s_version *v, const struct c2s_ak
                                 const char *unverified);
 struct sheet *view_keras_export(const struct c2s_version *v, const char *file,
                                 enum c2s_dialect dialect);
+
+/* A training while it runs: the course of its loss, and lines without a new line. */
+#define VIEW_CURVE_POINTS 12
+struct view_curve {
+    double loss[VIEW_CURVE_POINTS]; /* over all epochs */
+    int n;
+};
+void view_curve_add(struct view_curve *c, const struct c2s_train_now *now);
+char *view_curve_text(const struct view_curve *c, bool use_blocks, char *out, size_t size);
+char *view_train_line(const struct c2s_train_now *now, const struct view_curve *c, char *out,
+                      size_t size);
+/* "epoch 2/3: loss 0.4512, accuracy 83.90 %, validation 86.12 %" */
+char *view_epoch_line(const struct c2s_epoch *e, int n_epochs, char *out, size_t size);
+
+struct view_retrained {
+    const struct c2s_version *from, *version; /* trained, and current now */
+    const struct c2s_retrained *result;
+    const struct c2s_retrain_plan *plan;
+    double seconds;
+};
+struct sheet *view_retrained(const struct view_retrained *v);
+/* The epochs of a trained version, as lines and as facts. */
+void view_add_story(struct sheet *s, const struct c2s_version *v);
 
 struct view_hist_options {
     const char *version; /* "v3", or "v1 and v3" */

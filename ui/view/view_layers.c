@@ -144,6 +144,7 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
         sheet_before(s, SHEET_PLAIN, "tags:     %s", tags);
     if (v->info.note[0])
         sheet_before(s, SHEET_PLAIN, "note:     %s", v->info.note);
+    view_add_story(s, v);
     sheet_before(s, SHEET_DIM, "hash:     %.16s  made by %s", v->info.model_hash, v->info.tool);
     view_add_report(s, m, 0);
     sheet_next(s, "Next: layers %s, check %s, diff %s OTHER", name, name, name);
