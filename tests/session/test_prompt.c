@@ -167,6 +167,31 @@ static void control_c_ends_a_command_line(void **state)
     remove_temp_dir(t.folder);
 }
 
+#define TRAINING "retrain --data images,split=test,limit=60 --batch 10 --engine ref --epochs 50"
+
+static void control_c_stops_a_training_and_keeps_the_best(void **state)
+{
+    (void)state;
+    struct terminal t;
+    start(&t, make_temp_dir(), NULL);
+    expect(&t, "c2s> ");
+    send_text(&t, "load fm_sep.h5\n");
+    expect(&t, "fm_sep@v1> ");
+    send_text(&t, "quantize all 2 --input 8\n");
+    expect(&t, "fm_sep@v2> ");
+    send_text(&t, "data use images --scale 255\n");
+    expect(&t, "fm_sep@v2> ");
+    send_text(&t, TRAINING "\n");
+    expect(&t, " s left  epoch 2/50"); /* the live line */
+    send_text(&t, "\x03");
+    expect(&t, "stopped after epoch");
+    expect(&t, "v3 from v2");
+    expect(&t, "fm_sep@v3> ");
+    send_text(&t, "quit\n");
+    finish(&t, 0);
+    remove_temp_dir(t.folder);
+}
+
 static void lines_are_remembered_and_continued(void **state)
 {
     (void)state;
@@ -214,6 +239,7 @@ int main(void)
         cmocka_unit_test(words_complete_by_tab),
         cmocka_unit_test(control_c_stops_a_command_and_keeps_the_prompt),
         cmocka_unit_test(control_c_ends_a_command_line),
+        cmocka_unit_test(control_c_stops_a_training_and_keeps_the_best),
         cmocka_unit_test(lines_are_remembered_and_continued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,55 @@
+# A training whose program is killed goes on to the same weights; Ctrl-C keeps the best so far, and
+# its step says where it stopped.
+data=fashion-mnist-1k,split=test,limit=60
+train="retrain --data $data --batch 10 --engine ref --epochs 3 --augment shift=1"
+query() { "$C2S_PROGRAM" -w "$1" --mode csv sql "$2" 2>/dev/null | tail -n +2; }
+prepare() {
+    "$C2S_PROGRAM" -q -w "$1" -c 'load fm_sep.h5' -c 'data use fashion-mnist-1k --scale 255' -c 'quantize all 2 --input 8' >/dev/null
+}
+begin() { # trains in the background until an epoch is kept
+    prepare "$1"
+    "$C2S_PROGRAM" -q -w "$1" -c "$train" >/dev/null 2>&1 &
+    for _ in $(seq 600); do
+        [ "$(query "$1" 'SELECT count(*) FROM runs WHERE epochs >= 1')" = 1 ] && return
+        sleep 0.2
+    done
+    echo "no epoch was kept"
+}
+prepare whole.c2s
+"$C2S_PROGRAM" -q -w whole.c2s -c "$train" >/dev/null 2>&1
+whole=$(query whole.c2s 'SELECT model_hash FROM versions WHERE id = 3')
+story='SELECT epoch, loss, accuracy, validation_loss, validation_accuracy, learning_rate, is_kept FROM epochs'
+
+begin killed.c2s
+kill -KILL $!
+wait $! 2>/dev/null
+"$C2S_PROGRAM" -w killed.c2s gc | sed 's/[0-9].*//'
+run -w killed.c2s sql 'SELECT id, version, step FROM runs'
+run -w killed.c2s -q -c 'retrain --resume' >resumed.txt 2>&1
+grep -o 'went on after epoch' resumed.txt
+[ "$(query killed.c2s 'SELECT model_hash FROM versions WHERE id = 3')" = "$whole" ] && echo "the same weights"
+[ "$(query killed.c2s "$story")" = "$(query whole.c2s "$story")" ] && echo "the same story"
+echo "runs left: $(query killed.c2s 'SELECT count(*) FROM runs')"
+run -w killed.c2s retrain --resume
+
+begin stopped.c2s
+kill -INT $!
+wait $!
+echo "exit $?"
+echo "runs left: $(query stopped.c2s 'SELECT count(*) FROM runs')"
+step=$(query stopped.c2s 'SELECT step FROM versions WHERE id = 3')
+echo "$step" | sed -E 's/stop-after [123]/stop-after N/'
+prepare replayed.c2s
+"$C2S_PROGRAM" -q -w replayed.c2s -c "$step" >/dev/null 2>&1
+[ "$(query stopped.c2s 'SELECT model_hash FROM versions WHERE id = 3')" = "$(query replayed.c2s 'SELECT model_hash FROM versions WHERE id = 3')" ] && echo "a replay gives the same weights"
+
+# Another shell may work meanwhile: its gc leaves the checkpoint, its rm the version.
+begin busy.c2s
+"$C2S_PROGRAM" -w busy.c2s gc | sed 's/[0-9].*//'
+run -w busy.c2s checkout v1
+run -w busy.c2s rm v2
+run -w busy.c2s tag float v1
+wait $!
+echo "exit $?"
+[ "$(query busy.c2s 'SELECT model_hash FROM versions WHERE id = 3')" = "$whole" ] && echo "the same weights"
+true
