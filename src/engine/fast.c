@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/wide_code.h"
 
 static bool init_normalize(struct fast_map *f, const struct c2s_layer *l, struct c2s_error *err)
 {
@@ -76,7 +77,7 @@ void fast_map_finish(struct fast_map *f)
     *f = (struct fast_map){0};
 }
 
-static void normalize(const struct fast_map *f, const float *x, float *y, int64_t count)
+WIDE_CODE static void normalize(const struct fast_map *f, const float *x, float *y, int64_t count)
 {
     for (int64_t i = 0; i < count; i += f->channels) {
 #pragma omp simd
@@ -85,7 +86,7 @@ static void normalize(const struct fast_map *f, const float *x, float *y, int64_
     }
 }
 
-static void relu(const struct fast_map *f, const float *x, float *y, int64_t count)
+WIDE_CODE static void relu(const struct fast_map *f, const float *x, float *y, int64_t count)
 {
     float slope = f->slope, top = f->top;
     if (slope == 0.0f) {
@@ -105,7 +106,7 @@ static void relu(const struct fast_map *f, const float *x, float *y, int64_t cou
 
 /* ceil without a call: clipped values lie in 0..255, where adding and taking away 2^23 rounds to
  * the nearest integer; one that came out below v is one too small. */
-static void quantize(const struct fast_map *f, const float *x, float *y, int64_t count)
+WIDE_CODE static void quantize(const struct fast_map *f, const float *x, float *y, int64_t count)
 {
     const float step = f->step, threshold = f->threshold, top = f->top, shift = 8388608.0f;
 #pragma omp simd
@@ -116,6 +117,13 @@ static void quantize(const struct fast_map *f, const float *x, float *y, int64_t
         float rounded = (v + shift) - shift;
         y[i] = step * (rounded + (rounded < v ? 1.0f : 0.0f));
     }
+}
+
+WIDE_CODE static void scale(const struct fast_map *f, const float *x, float *y, int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        y[i] = x[i] * f->step + f->threshold;
 }
 
 void fast_map_run(const struct fast_map *f, const float *x, float *y, int64_t count)
@@ -131,9 +139,7 @@ void fast_map_run(const struct fast_map *f, const float *x, float *y, int64_t co
         quantize(f, x, y, count);
         break;
     case FAST_SCALE:
-#pragma omp simd
-        for (int64_t i = 0; i < count; i++)
-            y[i] = x[i] * f->step + f->threshold;
+        scale(f, x, y, count);
         break;
     case FAST_NONE:
         break;

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "base/wide_code.h"
+
 /* Weights are seen as rows of up to COLUMNS numbers, and every column has sums of its own: loops
  * become vector code, and the order of the sums is fixed. */
 enum { COLUMNS = 64 };
@@ -223,6 +225,21 @@ void c2s_quantizer_gradient(const struct c2s_fake_weights *fake, const float *d,
     }
 }
 
+struct edges {
+    float step, threshold, top;
+};
+
+WIDE_CODE static void let_pass(const struct edges *e, const float *x, const float *d_out,
+                               float *d_in, int64_t n)
+{
+    const float step = e->step, threshold = e->threshold, top = e->top;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) {
+        float z = (x[i] - threshold) / step;
+        d_in[i] = z > -1.0f && z <= top ? d_out[i] : 0.0f;
+    }
+}
+
 void c2s_activation_gradient(const struct c2s_layer *l, const float *x, const float *d_out,
                              float *d_in, int64_t n, struct c2s_activation_sums *sums)
 {
@@ -241,11 +258,6 @@ void c2s_activation_gradient(const struct c2s_layer *l, const float *x, const fl
         sums->threshold += d_threshold;
         sums->step += d_step * 16 / (1 << l->attr.quantized_relu.bitwidth);
     }
-    if (!d_in)
-        return;
-#pragma omp simd
-    for (int64_t i = 0; i < n; i++) {
-        float z = (x[i] - threshold) / step;
-        d_in[i] = z > -1.0f && z <= top ? d_out[i] : 0.0f;
-    }
+    if (d_in)
+        let_pass(&(struct edges){step, threshold, top}, x, d_out, d_in, n);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "base/wide_code.h"
 
 struct c2s_optimizer {
     struct c2s_optimizer_options options;
@@ -74,9 +75,7 @@ void c2s_optimizer_destroy(struct c2s_optimizer *o)
     c2s_free(o);
 }
 
-/* sqrtf may set errno, which keeps compilers from making vector code of it. */
-__attribute__((optimize("no-math-errno"))) static void adam(const struct c2s_optimizer *o,
-                                                            int parameter, float rate)
+WIDE_CODE static void adam(const struct c2s_optimizer *o, int parameter, float rate)
 {
     const struct c2s_parameter *p = &o->parameters[parameter];
     const float keep_1 = 1.0f - (float)o->options.beta_1, keep_2 = 1.0f - (float)o->options.beta_2;
@@ -93,7 +92,7 @@ __attribute__((optimize("no-math-errno"))) static void adam(const struct c2s_opt
     }
 }
 
-static void descend(const struct c2s_optimizer *o, int parameter, float rate)
+WIDE_CODE static void descend(const struct c2s_optimizer *o, int parameter, float rate)
 {
     const struct c2s_parameter *p = &o->parameters[parameter];
     const float *g = c2s_f32(p->gradient), momentum = (float)o->options.momentum;
