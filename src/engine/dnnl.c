@@ -19,22 +19,12 @@ struct dnnl_state {
     int n_threads;
 };
 
-/* oneDNN shares its work among OpenMP threads, and its primitives remember for how many they were
- * made. Here every lane is one thread, so primitives are made and executed for one. The setting is
- * the calling thread's own; returns what it was. */
-static int one_thread(void)
-{
-    int before = omp_get_max_threads();
-    omp_set_num_threads(1);
-    return before;
-}
-
 static bool make_plan(struct c2s_engine *e, bool is_fused, struct plan **out, struct c2s_error *err)
 {
     struct dnnl_state *s = e->state;
     struct plan_options options = {
         .max_batch = e->options.max_batch, .n_lanes = s->n_threads, .is_fused = is_fused};
-    int before = one_thread();
+    int before = plan_one_thread();
     bool ok = plan_create(e->model, s->weights, s->engine, &options, out, err);
     omp_set_num_threads(before);
     return ok;
@@ -119,7 +109,7 @@ static bool run_chunk(const struct job *j, struct plan_lane *lane, int64_t first
 static void run_lane(void *arg, int index)
 {
     struct job *j = arg;
-    int before = one_thread();
+    int before = plan_one_thread();
     for (;;) {
         int64_t first = atomic_fetch_add(&j->next, j->plan->chunk);
         struct c2s_error own = {0};

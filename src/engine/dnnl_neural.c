@@ -97,58 +97,6 @@ static bool add_epilogue(struct plan_primitive *q, const struct epilogue *e, str
     return true;
 }
 
-/* Everything that one convolution needs besides its chunk. */
-struct convolution {
-    const struct c2s_tensor *kernel;
-    const struct c2s_tensor *bias; /* or NULL */
-    int rank;                      /* of the weights: 4, or 5 with groups */
-    dnnl_dims_t dims, order;       /* of the weights as oneDNN counts them, and Keras' strides */
-    dnnl_dims_t strides, dilates, front, behind;
-};
-
-/* Keras [KH, KW, CI / G, CO] as oneDNN's (G,) CO / G, CI / G, KH, KW */
-static void set_kernel(struct convolution *v, const struct c2s_tensor *kernel, int64_t groups)
-{
-    int64_t kh = kernel->dims[0], kw = kernel->dims[1], ci = kernel->dims[2], co = kernel->dims[3];
-    int64_t dims[] = {groups, co / groups, ci, kh, kw};
-    int64_t order[] = {co / groups, 1, co, kw * ci * co, ci * co};
-    int skip = groups == 1;
-    v->kernel = kernel;
-    v->rank = 5 - skip;
-    for (int i = 0; i < v->rank; i++) {
-        v->dims[i] = dims[i + skip];
-        v->order[i] = order[i + skip];
-    }
-}
-
-/* Keras [KH, KW, C, M] as C groups of M filters over one channel */
-static void set_depthwise_kernel(struct convolution *v, const struct c2s_tensor *kernel)
-{
-    int64_t kh = kernel->dims[0], kw = kernel->dims[1], c = kernel->dims[2], m = kernel->dims[3];
-    int64_t dims[] = {c, m, 1, kh, kw}, order[] = {m, 1, 1, kw * c * m, c * m};
-    v->kernel = kernel;
-    v->rank = 5;
-    for (int i = 0; i < 5; i++) {
-        v->dims[i] = dims[i];
-        v->order[i] = order[i];
-    }
-}
-
-static void set_window(struct convolution *v, const struct c2s_conv_attr *a, const int64_t *in)
-{
-    for (int i = 0; i < 2; i++) {
-        int64_t pad;
-        int64_t out =
-            c2s_window_length(in[i], a->kernel[i], a->strides[i], a->dilation[i], a->padding, &pad);
-        int64_t extent = (int64_t)(a->kernel[i] - 1) * a->dilation[i] + 1;
-        int64_t covered = (out - 1) * a->strides[i] + extent - pad;
-        v->strides[i] = a->strides[i];
-        v->dilates[i] = a->dilation[i] - 1;
-        v->front[i] = pad;
-        v->behind[i] = covered > in[i] ? covered - in[i] : 0;
-    }
-}
-
 static bool add_weights(struct plan_primitive *q, dnnl_primitive_desc_t pd,
                         const dnnl_memory_desc_t *plain, const struct c2s_tensor *kernel,
                         const struct c2s_tensor *bias, struct c2s_error *err)
@@ -164,7 +112,7 @@ static bool add_weights(struct plan_primitive *q, dnnl_primitive_desc_t pd,
 }
 
 static bool build_convolution(const struct plan *p, struct plan_step *s, struct plan_primitive *q,
-                              const struct convolution *v, const struct epilogue *e,
+                              const struct plan_convolution *v, const struct epilogue *e,
                               struct c2s_error *err)
 {
     const struct c2s_layer *l = s->layer;
@@ -178,7 +126,9 @@ static bool build_convolution(const struct plan *p, struct plan_step *s, struct 
         status = dnnl_dilated_convolution_forward_desc_init(
             &d, dnnl_forward_inference, dnnl_convolution_direct, &q->source, &any,
             v->bias ? &bias : NULL, &q->dest, v->strides, v->dilates, v->front, v->behind);
-    bool ok = plan_ok(status, l, err) && plan_describe(p, l, &d, e ? e->attr : NULL, &pd, err) &&
+    bool ok = plan_ok(status, l, err) &&
+              plan_describe(p->engine, l, &(struct plan_request){&d, e ? e->attr : NULL, NULL}, &pd,
+                            err) &&
               plan_primitive_init(q, l, pd, err) &&
               add_weights(q, pd, &plain, v->kernel, v->bias, err) &&
               (!e || add_epilogue(q, e, err));
@@ -195,17 +145,17 @@ static bool build_conv_layer(struct plan *p, struct plan_step *s, const struct e
     const struct engine_weights *w = &p->weights[s->index];
     const struct c2s_conv_attr *a = &l->attr.conv;
     const struct c2s_tensor *bias = a->use_bias ? l->params[C2S_BIAS] : NULL;
-    struct convolution v = {0};
+    struct plan_convolution v = {0};
     struct plan_primitive *q = &s->primitives[0];
-    q->source = plan_image_desc(p, in->dims[0], in->dims[1], in->dims[2]);
-    q->dest = plan_image_desc(p, l->dims[0], l->dims[1], l->dims[2]);
+    q->source = plan_image_desc(p->chunk, in->dims[0], in->dims[1], in->dims[2]);
+    q->dest = plan_image_desc(p->chunk, l->dims[0], l->dims[1], l->dims[2]);
     q->from = l->inputs[0];
     q->to = s->value;
-    set_window(&v, a, in->dims);
+    plan_set_window(&v, a, in->dims);
     if (l->op == C2S_OP_CONV2D)
-        set_kernel(&v, w->kernel, a->groups);
+        plan_set_kernel(&v, w->kernel, a->groups);
     else
-        set_depthwise_kernel(&v, w->depthwise);
+        plan_set_depthwise_kernel(&v, w->depthwise);
     if (l->op != C2S_OP_SEPARABLE_CONV2D) {
         v.bias = bias;
         return build_convolution(p, s, q, &v, e, err);
@@ -214,9 +164,9 @@ static bool build_conv_layer(struct plan *p, struct plan_step *s, const struct e
     *pointwise = (struct plan_primitive){.dest = q->dest, .from = s->between, .to = q->to};
     q->to = s->between;
     q->dest = pointwise->source =
-        plan_image_desc(p, l->dims[0], l->dims[1], in->dims[2] * a->depth_multiplier);
-    struct convolution flat = {.bias = bias, .strides = {1, 1}};
-    set_kernel(&flat, w->kernel, 1);
+        plan_image_desc(p->chunk, l->dims[0], l->dims[1], in->dims[2] * a->depth_multiplier);
+    struct plan_convolution flat = {.bias = bias, .strides = {1, 1}};
+    plan_set_kernel(&flat, w->kernel, 1);
     return build_convolution(p, s, q, &v, NULL, err) &&
            build_convolution(p, s, pointwise, &flat, e, err);
 }
@@ -246,7 +196,8 @@ static bool build_dense(struct plan *p, struct plan_step *s, const struct epilog
     if (status == dnnl_success)
         status = dnnl_inner_product_forward_desc_init(&d, dnnl_forward_inference, &q->source, &any,
                                                       bias ? &flat : NULL, &q->dest);
-    bool ok = plan_ok(status, l, err) && plan_describe(p, l, &d, e->attr, &pd, err) &&
+    bool ok = plan_ok(status, l, err) &&
+              plan_describe(p->engine, l, &(struct plan_request){&d, e->attr, NULL}, &pd, err) &&
               plan_primitive_init(q, l, pd, err) && add_weights(q, pd, &plain, kernel, bias, err) &&
               add_epilogue(q, e, err);
     if (pd)

@@ -2,6 +2,7 @@
 #include "engine/dnnl_plan.h"
 
 #include "base/alloc.h"
+#include "engine/arena.h"
 
 /* Bytes of activations that a lane should hold at most, about what a core's second cache keeps. */
 #define LANE_BYTES (512 * 1024)
@@ -148,41 +149,26 @@ static void set_lives(struct plan *p)
         p->values[p->values[m->outputs[i]].root].last = p->n_steps;
 }
 
-static size_t bytes_of(const struct plan_value *v)
+/* Lays out buffers of one sample each. */
+static bool place_buffers(struct plan *p, size_t *bytes, struct c2s_error *err)
 {
-    return ((size_t)v->floats * sizeof(float) + 63) / 64 * 64;
-}
-
-static bool overlap(const struct plan_value *a, const struct plan_value *b)
-{
-    return a->first <= b->last && b->first <= a->last;
-}
-
-/* Lays buffers of one sample each as low as those alive at the same time allow; returns the bytes
- * in all. */
-static size_t place_buffers(struct plan *p)
-{
-    size_t total = 0;
     int n = 2 * p->model->n_layers;
+    struct arena_buffer *buffers = c2s_calloc((size_t)n, sizeof *buffers);
+    if (!buffers)
+        return c2s_fail_nomem(err);
     for (int i = 0; i < n; i++) {
-        struct plan_value *v = &p->values[i];
-        if (v->root != i || v->floats == 0)
-            continue;
-        size_t at = 0;
-        for (int k = 0; k < i; k++) {
-            const struct plan_value *other = &p->values[k];
-            bool collides = other->root == k && other->floats > 0 && overlap(v, other) &&
-                            at < other->offset + bytes_of(other) &&
-                            other->offset < at + bytes_of(v);
-            if (collides) {
-                at = other->offset + bytes_of(other);
-                k = -1; /* what lay below may collide now */
-            }
-        }
-        v->offset = at;
-        total = at + bytes_of(v) > total ? at + bytes_of(v) : total;
+        const struct plan_value *v = &p->values[i];
+        bool is_there = v->root == i;
+        buffers[i] =
+            (struct arena_buffer){.bytes = is_there ? (size_t)v->floats * sizeof(float) : 0,
+                                  .first = v->first,
+                                  .last = v->last};
     }
-    return total;
+    *bytes = arena_place(buffers, n);
+    for (int i = 0; i < n; i++)
+        p->values[i].offset = buffers[i].offset;
+    c2s_free(buffers);
+    return true;
 }
 
 static int64_t choose_chunk(size_t sample_bytes, const struct plan_options *options)
@@ -222,11 +208,14 @@ bool plan_create(const struct c2s_model *m, const struct engine_weights *weights
     p->is_fused = options->is_fused;
     p->steps = c2s_calloc((size_t)m->n_layers, sizeof *p->steps);
     p->values = c2s_calloc((size_t)m->n_layers * 2, sizeof *p->values);
+    size_t sample_bytes = 0;
     bool ok = p->steps && p->values ? add_steps(p, err) : c2s_fail_nomem(err);
     if (ok) {
         size_values(p);
         set_lives(p);
-        size_t sample_bytes = place_buffers(p);
+        ok = place_buffers(p, &sample_bytes, err);
+    }
+    if (ok) {
         p->chunk = choose_chunk(sample_bytes, options);
         p->arena_bytes = sample_bytes * (size_t)p->chunk;
         p->n_lanes = (int)((options->max_batch + p->chunk - 1) / p->chunk);

@@ -104,17 +104,37 @@ bool plan_pool(struct plan *p, struct plan_step *s, struct c2s_error *err) C2S_M
 /* Whether plan_neural can fuse that activation layer. */
 bool plan_can_fuse_activation(const struct c2s_layer *l);
 
+/* dnnl_convolution.c: everything that one convolution needs besides its images. */
+struct plan_convolution {
+    const struct c2s_tensor *kernel;
+    const struct c2s_tensor *bias; /* or NULL */
+    int rank;                      /* of the weights: 4, or 5 with groups */
+    dnnl_dims_t dims, order;       /* of the weights as oneDNN counts them, and Keras' strides */
+    dnnl_dims_t strides, dilates, front, behind;
+};
+void plan_set_kernel(struct plan_convolution *v, const struct c2s_tensor *kernel, int64_t groups);
+void plan_set_depthwise_kernel(struct plan_convolution *v, const struct c2s_tensor *kernel);
+void plan_set_window(struct plan_convolution *v, const struct c2s_conv_attr *a, const int64_t *in);
+
 /* dnnl_primitive.c. plan_ok turns a status into a failure that names the layer. */
 bool plan_ok(dnnl_status_t status, const struct c2s_layer *l, struct c2s_error *err);
-dnnl_memory_desc_t plan_image_desc(const struct plan *p, int64_t h, int64_t w, int64_t c);
+/* oneDNN shares its work among OpenMP threads, and its primitives remember for how many they were
+ * made. Here every lane is one thread, so primitives are made and executed for one. The setting is
+ * the calling thread's own; returns what it was, for omp_set_num_threads. */
+int plan_one_thread(void);
+dnnl_memory_desc_t plan_image_desc(int64_t n, int64_t h, int64_t w, int64_t c);
 dnnl_memory_desc_t plan_matrix_desc(int64_t rows, int64_t columns);
 dnnl_memory_desc_t plan_vector_desc(int64_t n);
 dnnl_memory_desc_t plan_any_desc(int rank, const dnnl_dims_t dims); /* oneDNN chooses the layout */
-/* Creates the primitive of an op descriptor; attr is NULL or given, scratchpad by the user. *pd is
- * new. */
-bool plan_describe(const struct plan *p, const struct c2s_layer *l, const_dnnl_op_desc_t op,
-                   dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *pd,
-                   struct c2s_error *err) C2S_MUST_CHECK;
+/* What a primitive is made of: op descriptor; attr and hint (the forward one, for a backward one)
+ * or NULL. Scratchpad by the user. *pd is new. */
+struct plan_request {
+    const_dnnl_op_desc_t op;
+    dnnl_primitive_attr_t attr;
+    const_dnnl_primitive_desc_t hint;
+};
+bool plan_describe(dnnl_engine_t engine, const struct c2s_layer *l, const struct plan_request *r,
+                   dnnl_primitive_desc_t *pd, struct c2s_error *err) C2S_MUST_CHECK;
 bool plan_primitive_init(struct plan_primitive *q, const struct c2s_layer *l,
                          dnnl_primitive_desc_t pd, struct c2s_error *err) C2S_MUST_CHECK;
 void plan_primitive_finish(struct plan_primitive *q);

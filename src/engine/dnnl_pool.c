@@ -19,8 +19,8 @@ bool plan_pool(struct plan *p, struct plan_step *s, struct c2s_error *err)
         int64_t covered = (out[i] - 1) * a.strides[i] + a.size[i] - pad;
         behind[i] = covered > in->dims[i] ? covered - in->dims[i] : 0;
     }
-    q->source = plan_image_desc(p, in->dims[0], in->dims[1], in->dims[2]);
-    q->dest = plan_image_desc(p, out[0], out[1], in->dims[2]);
+    q->source = plan_image_desc(p->chunk, in->dims[0], in->dims[1], in->dims[2]);
+    q->dest = plan_image_desc(p->chunk, out[0], out[1], in->dims[2]);
     q->from = l->inputs[0];
     q->to = s->value;
     s->n_primitives = 1;
@@ -31,7 +31,8 @@ bool plan_pool(struct plan *p, struct plan_step *s, struct c2s_error *err)
     bool ok = plan_ok(dnnl_pooling_forward_desc_init(&d, dnnl_forward_inference, kind, &q->source,
                                                      &q->dest, strides, size, front, behind),
                       l, err) &&
-              plan_describe(p, l, &d, NULL, &pd, err) && plan_primitive_init(q, l, pd, err);
+              plan_describe(p->engine, l, &(struct plan_request){.op = &d}, &pd, err) &&
+              plan_primitive_init(q, l, pd, err);
     if (pd)
         dnnl_primitive_desc_destroy(pd);
     return ok;

@@ -2,6 +2,7 @@
 #include "engine/dnnl_plan.h"
 
 #include <assert.h>
+#include <omp.h>
 
 #include "base/alloc.h"
 
@@ -16,6 +17,13 @@ bool plan_ok(dnnl_status_t status, const struct c2s_layer *l, struct c2s_error *
                     l->class_name, dnnl_status2str(status));
 }
 
+int plan_one_thread(void)
+{
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return before;
+}
+
 static dnnl_memory_desc_t desc(int rank, const dnnl_dims_t dims, dnnl_format_tag_t tag)
 {
     dnnl_memory_desc_t d;
@@ -25,9 +33,9 @@ static dnnl_memory_desc_t desc(int rank, const dnnl_dims_t dims, dnnl_format_tag
     return d;
 }
 
-dnnl_memory_desc_t plan_image_desc(const struct plan *p, int64_t h, int64_t w, int64_t c)
+dnnl_memory_desc_t plan_image_desc(int64_t n, int64_t h, int64_t w, int64_t c)
 {
-    return desc(4, (const dnnl_dims_t){p->chunk, c, h, w}, dnnl_nhwc);
+    return desc(4, (const dnnl_dims_t){n, c, h, w}, dnnl_nhwc);
 }
 
 dnnl_memory_desc_t plan_matrix_desc(int64_t rows, int64_t columns)
@@ -45,16 +53,16 @@ dnnl_memory_desc_t plan_any_desc(int rank, const dnnl_dims_t dims)
     return desc(rank, dims, dnnl_format_tag_any);
 }
 
-bool plan_describe(const struct plan *p, const struct c2s_layer *l, const_dnnl_op_desc_t op,
-                   dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *pd, struct c2s_error *err)
+bool plan_describe(dnnl_engine_t engine, const struct c2s_layer *l, const struct plan_request *r,
+                   dnnl_primitive_desc_t *pd, struct c2s_error *err)
 {
     dnnl_primitive_attr_t own = NULL;
-    if (!attr && !plan_ok(dnnl_primitive_attr_create(&own), l, err))
+    if (!r->attr && !plan_ok(dnnl_primitive_attr_create(&own), l, err))
         return false;
-    attr = attr ? attr : own;
+    dnnl_primitive_attr_t attr = r->attr ? r->attr : own;
     bool ok =
         plan_ok(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user), l, err) &&
-        plan_ok(dnnl_primitive_desc_create(pd, op, attr, p->engine, NULL), l, err);
+        plan_ok(dnnl_primitive_desc_create(pd, r->op, attr, engine, r->hint), l, err);
     if (own)
         dnnl_primitive_attr_destroy(own);
     return ok;

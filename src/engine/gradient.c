@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 
-static const struct gradient_ops *const engines[] = {&gradient_ref};
+static const struct gradient_ops *const engines[] = {&gradient_dnnl, &gradient_ref};
 
 #define N_ENGINES (sizeof engines / sizeof *engines)
 

@@ -20,7 +20,8 @@ struct gradient_ops {
                     struct c2s_error *err);
     void (*finish)(struct c2s_gradients *g); /* accepts a half-prepared one */
 };
-extern const struct gradient_ops gradient_ref; /* ref_gradient.c */
+extern const struct gradient_ops gradient_ref;  /* ref_gradient.c */
+extern const struct gradient_ops gradient_dnnl; /* dnnl_backward.c */
 
 struct c2s_gradients {
     const struct gradient_ops *ops;

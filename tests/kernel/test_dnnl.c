@@ -8,7 +8,7 @@
  * bias, normalization, and the rounding of the judge's own result. ReLU and the like never enlarge
  * a difference. Layers without sums must be equal to the bit. */
 #include "support.h"
-#include "nets.h"
+#include "random_layers.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,80 +18,6 @@
 #define DIMS(...) ((const int64_t[]){__VA_ARGS__})
 
 static struct random rng;
-
-static void random_param(struct c2s_layer *l, enum c2s_role role, int rank, const int64_t *dims,
-                         float low, float high)
-{
-    c2s_layer_set_param(l, role, random_tensor(&rng, rank, dims, low, high));
-}
-
-static enum c2s_function random_function(void)
-{
-    static const enum c2s_function choices[] = {C2S_FN_LINEAR,  C2S_FN_LINEAR,  C2S_FN_RELU,
-                                                C2S_FN_RELU6,   C2S_FN_SIGMOID, C2S_FN_TANH,
-                                                C2S_FN_SOFTMAX, C2S_FN_LINEAR};
-    return choices[random_int(&rng, 0, 7)];
-}
-
-static void random_window(int *window, int *strides, enum c2s_padding *padding, const int64_t *in)
-{
-    *padding = random_int(&rng, 0, 1) ? C2S_SAME : C2S_VALID;
-    for (int i = 0; i < 2; i++) {
-        int largest = *padding == C2S_SAME || in[i] > 5 ? 5 : (int)in[i];
-        window[i] = random_int(&rng, 1, largest);
-        strides[i] = random_int(&rng, 1, 4);
-    }
-}
-
-/* Convolution of any of the three kinds on layer `in`, attributes and weights random. */
-static struct c2s_layer *random_conv(struct c2s_model *m, enum c2s_op op, int in,
-                                     const int64_t *dims)
-{
-    struct c2s_layer *l = net_layer(m, op, 1, &in);
-    struct c2s_conv_attr *a = &l->attr.conv;
-    int64_t c = dims[2];
-    random_window(a->kernel, a->strides, &a->padding, dims);
-    for (int i = 0; i < 2; i++)
-        if (a->padding == C2S_SAME || 2 * (a->kernel[i] - 1) + 1 <= dims[i])
-            a->dilation[i] = random_int(&rng, 1, 2);
-    a->use_bias = random_int(&rng, 0, 1);
-    a->function = random_function();
-    a->filters = random_int(&rng, 1, 3) == 1 ? 16 * random_int(&rng, 1, 3) : random_int(&rng, 1, 9);
-    if (op == C2S_OP_CONV2D) {
-        if (c % 2 == 0 && random_int(&rng, 0, 1)) {
-            a->groups = random_int(&rng, 0, 1) ? 2 : (int)c;
-            a->filters *= a->groups;
-        }
-        random_param(l, C2S_KERNEL, 4, DIMS(a->kernel[0], a->kernel[1], c / a->groups, a->filters),
-                     -1, 1);
-    } else {
-        a->depth_multiplier = random_int(&rng, 1, 3);
-        random_param(l, C2S_DEPTHWISE_KERNEL, 4,
-                     DIMS(a->kernel[0], a->kernel[1], c, a->depth_multiplier), -1, 1);
-    }
-    if (op == C2S_OP_SEPARABLE_CONV2D)
-        random_param(l, C2S_POINTWISE_KERNEL, 4, DIMS(1, 1, c * a->depth_multiplier, a->filters),
-                     -1, 1);
-    if (op == C2S_OP_DEPTHWISE_CONV2D)
-        a->filters = (int)c * a->depth_multiplier;
-    if (a->use_bias)
-        random_param(l, C2S_BIAS, 1, DIMS(a->filters), -1, 1);
-    return l;
-}
-
-static struct c2s_layer *random_batch_norm(struct c2s_model *m, int in, int64_t channels)
-{
-    struct c2s_layer *l = net_layer(m, C2S_OP_BATCH_NORM, 1, &in);
-    l->attr.batch_norm.center = random_int(&rng, 0, 3) > 0;
-    l->attr.batch_norm.scale = random_int(&rng, 0, 3) > 0;
-    if (l->attr.batch_norm.scale)
-        random_param(l, C2S_GAMMA, 1, &channels, -2, 2);
-    if (l->attr.batch_norm.center)
-        random_param(l, C2S_BETA, 1, &channels, -1, 1);
-    random_param(l, C2S_MOVING_MEAN, 1, &channels, -1, 1);
-    random_param(l, C2S_MOVING_VARIANCE, 1, &channels, 0.1f, 3);
-    return l;
-}
 
 /* Terms of one output number of a layer, 8 more for what is not a sum. */
 static int64_t terms_of(const struct c2s_model *m, const struct c2s_layer *l)
@@ -226,7 +152,7 @@ static void convolutions(enum c2s_op op)
         int64_t dims[3];
         random_image(dims);
         struct c2s_model *m = net_create();
-        random_conv(m, op, net_input(m, 3, dims), dims);
+        random_conv(&rng, m, op, net_input(m, 3, dims), dims);
         same_on_both(m, false, seed);
     }
 }
@@ -262,11 +188,11 @@ static void dense(void **state)
         int in = net_input(m, rank, dims);
         struct c2s_layer *l = net_layer(m, C2S_OP_DENSE, 1, &in);
         int units = l->attr.dense.units = random_int(&rng, 1, 40);
-        l->attr.dense.function = random_function();
+        l->attr.dense.function = random_function(&rng);
         l->attr.dense.use_bias = random_int(&rng, 0, 1);
-        random_param(l, C2S_KERNEL, 2, DIMS(dims[rank - 1], units), -1, 1);
+        random_param(&rng, l, C2S_KERNEL, 2, DIMS(dims[rank - 1], units), -1, 1);
         if (l->attr.dense.use_bias)
-            random_param(l, C2S_BIAS, 1, DIMS(units), -1, 1);
+            random_param(&rng, l, C2S_BIAS, 1, DIMS(units), -1, 1);
         same_on_both(m, false, seed);
     }
 }
@@ -284,56 +210,9 @@ static void pools(void **state)
         int in = net_input(m, 3, dims);
         struct c2s_layer *l = net_layer(m, ops[seed % 3], 1, &in);
         struct c2s_pool_attr *a = &l->attr.pool;
-        random_window(a->size, a->strides, &a->padding, dims);
+        random_window(&rng, a->size, a->strides, &a->padding, dims);
         a->keepdims = seed % 2;
         same_on_both(m, l->op == C2S_OP_MAX_POOL, seed);
-    }
-}
-
-static void random_quantized_relu(struct c2s_layer *l)
-{
-    struct c2s_quantized_relu_attr *a = &l->attr.quantized_relu;
-    a->bitwidth = random_int(&rng, 1, 8);
-    a->kind = l->op == C2S_OP_DISCRETE_RELU ? C2S_RELU_DISCRETE
-              : random_int(&rng, 0, 1)      ? C2S_RELU_RANGED
-                                            : C2S_RELU_TRAINED;
-    a->max_value = random_int(&rng, 0, 1) ? INFINITY : random_real(&rng, 0.5f, 3);
-    if (a->kind == C2S_RELU_TRAINED) {
-        random_param(l, C2S_STEP, 0, NULL, 0.01f, 0.2f);
-        random_param(l, C2S_THRESHOLD, 0, NULL, -0.1f, 0.3f);
-    }
-}
-
-static void random_elementwise(struct c2s_model *m, enum c2s_op op, int in, const int64_t *dims,
-                               int rank)
-{
-    if (op == C2S_OP_BATCH_NORM) {
-        random_batch_norm(m, in, dims[rank - 1]);
-        return;
-    }
-    struct c2s_layer *l = net_layer(m, op, 1, &in);
-    if (op == C2S_OP_RELU) {
-        l->attr.relu.max_value = random_int(&rng, 0, 1) ? 1.5f : INFINITY;
-        l->attr.relu.negative_slope = random_int(&rng, 0, 1) ? 0.1f : 0;
-        l->attr.relu.threshold = random_int(&rng, 0, 2) ? 0 : 0.5f;
-    } else if (op == C2S_OP_PRELU) {
-        int64_t shared[3] = {1, random_int(&rng, 0, 1) ? 1 : dims[1], dims[2]};
-        random_param(l, C2S_ALPHA, rank, shared, -1, 1);
-    } else if (op == C2S_OP_ACTIVATION) {
-        l->attr.activation.function = random_function();
-    } else if (op == C2S_OP_RESCALING) {
-        l->attr.rescaling.scale = random_real(&rng, -2, 2);
-        l->attr.rescaling.offset = random_real(&rng, -1, 1);
-    } else if (op == C2S_OP_SOFTMAX) {
-        l->attr.softmax.axis = random_int(&rng, 1, 3);
-    } else if (op == C2S_OP_UPSAMPLING) {
-        l->attr.upsampling.size[0] = random_int(&rng, 1, 3);
-        l->attr.upsampling.is_bilinear = random_int(&rng, 0, 1);
-    } else if (op == C2S_OP_ZERO_PADDING) {
-        l->attr.zero_padding.top = random_int(&rng, 0, 2);
-        l->attr.zero_padding.right = random_int(&rng, 0, 2);
-    } else if (op != C2S_OP_LEAKY_RELU) {
-        random_quantized_relu(l);
     }
 }
 
@@ -351,7 +230,7 @@ static void elementwise(void **state)
         int64_t dims[3];
         random_image(dims);
         struct c2s_model *m = net_create();
-        random_elementwise(m, ops[seed % n_ops], net_input(m, 3, dims), dims, 3);
+        random_elementwise(&rng, m, ops[seed % n_ops], net_input(m, 3, dims), dims, 3);
         same_on_both(m, true, seed);
     }
 }
@@ -367,9 +246,9 @@ static void fused_blocks(void **state)
         int64_t dims[3];
         random_image(dims);
         struct c2s_model *m = net_create();
-        struct c2s_layer *conv = random_conv(m, ops[seed % 3], net_input(m, 3, dims), dims);
+        struct c2s_layer *conv = random_conv(&rng, m, ops[seed % 3], net_input(m, 3, dims), dims);
         if (seed % 4)
-            random_batch_norm(m, 1, conv->attr.conv.filters);
+            random_batch_norm(&rng, m, 1, conv->attr.conv.filters);
         int last = m->n_layers - 1;
         struct c2s_layer *relu = net_layer(m, C2S_OP_RELU, 1, &last);
         relu->attr.relu.max_value = seed % 2 ? 1 : INFINITY;
@@ -396,7 +275,7 @@ static void random_graphs(void **state)
             enum c2s_op op = i == 10 ? C2S_OP_ADD : ops[random_int(&rng, 0, 8)];
             int from[] = {random_int(&rng, i > 2 ? i - 3 : 0, i - 1), random_int(&rng, 0, i - 1)};
             if (op == C2S_OP_BATCH_NORM) {
-                random_batch_norm(m, from[0], 4);
+                random_batch_norm(&rng, m, from[0], 4);
                 continue;
             }
             struct c2s_layer *l = net_layer(m, op, op == C2S_OP_ADD ? 2 : 1, from);
@@ -408,7 +287,7 @@ static void random_graphs(void **state)
                                                       .groups = 1,
                                                       .depth_multiplier = 1,
                                                       .padding = C2S_SAME};
-                random_param(l, C2S_KERNEL, 4, DIMS(3, 3, 4, 4), -0.3f, 0.3f);
+                random_param(&rng, l, C2S_KERNEL, 4, DIMS(3, 3, 4, 4), -0.3f, 0.3f);
             } else if (op == C2S_OP_MAX_POOL) {
                 l->attr.pool =
                     (struct c2s_pool_attr){.size = {2, 2}, .strides = {1, 1}, .padding = C2S_SAME};
