@@ -80,12 +80,12 @@ void c2s_rule_finite(struct c2s_check_run *run)
         const struct c2s_layer *l = run->m->layers[i];
         for (int role = 0; role < C2S_ROLE_COUNT; role++) {
             const struct c2s_tensor *t = l->params[role];
-            int64_t n = 0;
-            for (int64_t k = 0; t && k < c2s_tensor_count(t); k++)
+            int64_t n = 0, n_values = t ? c2s_tensor_count(t) : 0;
+            for (int64_t k = 0; k < n_values; k++)
                 n += !isfinite(c2s_f32(t)[k]);
             if (n > 0)
                 c2s_report(run, i, "%lld of %lld values of %s are NaN or infinite", (long long)n,
-                           (long long)c2s_tensor_count(t), c2s_role_name((enum c2s_role)role));
+                           (long long)n_values, c2s_role_name((enum c2s_role)role));
         }
     }
 }
@@ -128,7 +128,8 @@ static int count_integers(const struct c2s_layer *l, struct c2s_error *err)
         c2s_quantizer_scale(&l->quantizer, kernel, l->params[C2S_WEIGHT_THRESHOLD], &sf, err) &&
         c2s_quantizer_integers(&l->quantizer, kernel, sf, &integers, err)) {
         n = 0;
-        for (int64_t i = 0; i < c2s_tensor_count(integers); i++)
+        int64_t n_weights = c2s_tensor_count(integers);
+        for (int64_t i = 0; i < n_weights; i++)
             was_seen[c2s_i8(integers)[i] + 128] = true;
         for (int i = 0; i < 256; i++)
             n += was_seen[i];
@@ -157,7 +158,8 @@ void c2s_rule_unused_weight_levels(struct c2s_check_run *run)
 static bool is_all_zero(const struct c2s_tensor *t)
 {
     bool is_zero = t != NULL;
-    for (int64_t i = 0; is_zero && i < c2s_tensor_count(t); i++)
+    int64_t n = t ? c2s_tensor_count(t) : 0;
+    for (int64_t i = 0; is_zero && i < n; i++)
         is_zero = c2s_f32(t)[i] == 0;
     return is_zero;
 }

@@ -1,6 +1,6 @@
-/* Our verdicts against the toolkit's, on files with one planted problem each. verdicts_2.2.6.json
- * says what cnn2snn answered for each file, mapping.json what mapping its conversion on the virtual
- * AKD1000 answered. Both were made with weights 4, activations 4, first layer 8. */
+/* Our verdicts against the toolkit's, on files with one planted problem each. verdicts_VERSION.json
+ * says what cnn2snn answered for each file, mapping.json what mapping the conversion of 2.2.6 on
+ * the virtual AKD1000 answered. All were made with weights 4, activations 4, first layer 8. */
 #include "support.h"
 #include "files.h"
 
@@ -136,7 +136,7 @@ static void each_file(void (*act)(const char *file, struct c2s_model *m))
     assert_int_equal(n_files, 38);
 }
 
-static struct c2s_json *verdicts, *mapping;
+static struct c2s_json *verdicts, *verdicts_18, *mapping;
 
 static void agree_as_float(const char *file, struct c2s_model *m)
 {
@@ -208,10 +208,51 @@ static void planted_problems_are_found(void **state)
     each_file(find_planted);
 }
 
+/* Where release 1.8.13 answers otherwise than we, a note says so, or it is wrong. */
+static const struct {
+    const char *file, *rule, *reason;
+} differences_18[] = {
+    {"dense_first", "N065", "it wants inputs of three axes"},
+    {"flatten_dropout_dense", "N064", "it wants the Dense layer directly behind Flatten"},
+    {"nan_weight", "E033", "it converts NaN without a word"},
+    {"nested", NULL, "it refuses a model in a model; our reader flattens it"},
+};
+
+static void agree_with_18(const char *file, struct c2s_model *m)
+{
+    bool refuses = toolkit_refuses(c2s_json_get(verdicts_18, file));
+    struct c2s_findings f = check(m, C2S_LEVEL_AKIDA, takes_integers(file));
+    bool is_same = (f.n_errors > 0) == refuses;
+    for (size_t i = 0; i < sizeof differences_18 / sizeof differences_18[0]; i++) {
+        if (strcmp(differences_18[i].file, file) != 0)
+            continue;
+        if (is_same)
+            fail_msg("%s: 1.8.13 agrees with us after all", file);
+        bool is_told = !differences_18[i].rule;
+        for (int k = 0; k < f.n_rows && !is_told; k++)
+            is_told = strcmp(f.rows[k].rule->id, differences_18[i].rule) == 0;
+        if (!is_told)
+            fail_msg("%s: no %s tells that %s", file, differences_18[i].rule,
+                     differences_18[i].reason);
+        is_same = true;
+    }
+    if (!is_same)
+        fail_msg("%s: we find %d errors, 1.8.13 %s", file, f.n_errors,
+                 refuses ? "refuses" : "accepts");
+    c2s_findings_finish(&f);
+}
+
+static void verdicts_of_release_18(void **state)
+{
+    (void)state;
+    each_file(agree_with_18);
+}
+
 static int load_verdicts(void **state)
 {
     (void)state;
     verdicts = read_json(data_path("gallery/%s", "verdicts_2.2.6.json"));
+    verdicts_18 = read_json(data_path("gallery/%s", "verdicts_1.8.13.json"));
     mapping = read_json(data_path("gallery/%s", "mapping.json"));
     return 0;
 }
@@ -220,6 +261,7 @@ static int free_verdicts(void **state)
 {
     (void)state;
     c2s_json_free(verdicts);
+    c2s_json_free(verdicts_18);
     c2s_json_free(mapping);
     return 0;
 }
@@ -230,6 +272,7 @@ int main(void)
         cmocka_unit_test(verdicts_of_float_files),
         cmocka_unit_test(verdicts_after_quantization),
         cmocka_unit_test(planted_problems_are_found),
+        cmocka_unit_test(verdicts_of_release_18),
     };
     return cmocka_run_group_tests(tests, load_verdicts, free_verdicts);
 }
