@@ -16,6 +16,9 @@ struct h5_names {
     int n;
 };
 void h5_names_finish(struct h5_names *names); /* accepts a zeroed one */
+/* Appends a copy of n bytes up to the first NUL. */
+bool h5_names_add(struct h5_names *names, const char *text, size_t n,
+                  struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Opens read-only. Fails: IO (missing, no permission), FORMAT: says what the file is instead
  * (SavedModel folder, .keras zip, TFLite, ONNX, Git LFS pointer, HTML page, truncated HDF5, empty)
@@ -60,6 +63,7 @@ struct h5_shape {
     int64_t dims[C2S_MAX_RANK];
     enum c2s_dtype dtype;
     bool is_float;
+    bool is_bfloat16;      /* as Keras 3 stores it: opaque, and an attribute says what it is */
     int bytes_per_element; /* as stored */
 };
 bool h5_shape(struct h5_file *f, const char *path, struct h5_shape *out,

@@ -263,8 +263,11 @@ static hid_t open_unchecked(struct h5_file *f, const char *path, struct c2s_erro
         c2s_fail(err, C2S_FORMAT, "'%s' has no '%s'; the file is incomplete, save it again",
                  f->path, path);
     else if (id < 0)
-        c2s_fail(err, C2S_FORMAT, "cannot open '%s' in '%s' (%s); the file is damaged", path,
-                 f->path, h5_reason());
+        c2s_fail(err, C2S_FORMAT, "cannot open '%s' in '%s' (%s); %s", path, f->path, h5_reason(),
+                 strstr(h5_reason(), "version") /* "bad version number for layout message" */
+                     ? "the file is damaged, or of a newer HDF5: rewrite it with 'h5repack "
+                       "--high=2 OLD NEW'"
+                     : "the file is damaged");
     return id;
 }
 

@@ -1,4 +1,7 @@
 /* Reads datasets of plausible size that keep their data in the file itself. */
+#include <string.h>
+
+#include "base/alloc.h"
 #include "h5/h5_object.h"
 
 /* A dataset may hold this many times more than it stores (compression), once it is large. */
@@ -16,10 +19,10 @@ static bool describe_type(hid_t type, struct h5_shape *out)
     H5T_class_t kind = H5Tget_class(type);
     size_t size = H5Tget_size(type);
     out->bytes_per_element = (int)size;
-    out->is_float = kind == H5T_FLOAT;
-    if (!h5_type_is_number(type))
+    out->is_float = kind == H5T_FLOAT || out->is_bfloat16;
+    if (!out->is_bfloat16 && !h5_type_is_number(type))
         return false;
-    if (kind == H5T_FLOAT)
+    if (out->is_float)
         out->dtype = C2S_F32;
     else if (size == 1)
         out->dtype = kind == H5T_INTEGER && H5Tget_sign(type) == H5T_SGN_NONE ? C2S_U8 : C2S_I8;
@@ -60,6 +63,23 @@ static bool check_storage(struct h5_file *f, const char *path, hid_t id,
     return why ? fail_dataset(f, path, why, err) : true;
 }
 
+/* Two opaque bytes whose attribute dtype is "bfloat16". */
+static bool find_bfloat16(struct h5_file *f, const char *path, hid_t type, bool *is_so,
+                          struct c2s_error *err)
+{
+    char *text;
+    bool found;
+    *is_so = false;
+    if (H5Tget_class(type) != H5T_OPAQUE || H5Tget_size(type) != 2)
+        return true;
+    if (!h5_attr_text(f, path, "dtype", &text, &found, err))
+        return false;
+    *is_so = found && strcmp(text, "bfloat16") == 0;
+    if (found)
+        c2s_free(text);
+    return true;
+}
+
 /* New dataset id, negative on failure; fills shape. */
 static hid_t open_dataset(struct h5_file *f, const char *path, struct h5_shape *shape,
                           struct c2s_error *err)
@@ -82,6 +102,7 @@ static hid_t open_dataset(struct h5_file *f, const char *path, struct h5_shape *
     shape->rank = ok ? rank : 0;
     for (int i = 0; i < shape->rank; i++)
         shape->dims[i] = dims[i] > INT64_MAX ? INT64_MAX : (int64_t)dims[i];
+    ok = ok && find_bfloat16(f, path, type, &shape->is_bfloat16, err);
     if (ok && !describe_type(type, shape))
         ok = fail_dataset(f, path, "does not hold numbers; save the file again", err);
     H5Tclose(type);
@@ -115,6 +136,17 @@ static hid_t memory_type(enum c2s_dtype dtype)
     }
 }
 
+/* What is stored as the upper halves of float32 numbers, in the second half of t's memory. */
+static void widen_bfloat16(struct c2s_tensor *t)
+{
+    int64_t n = c2s_tensor_count(t);
+    const uint16_t *halves = (const uint16_t *)t->data + n;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)halves[i] << 16;
+        memcpy((char *)t->data + 4 * i, &bits, 4);
+    }
+}
+
 /* Reads the rows of the open dataset that shape describes, from row `first` on. */
 static bool read_selection(hid_t id, enum c2s_dtype dtype, const struct h5_shape *shape,
                            int64_t first, struct c2s_tensor **out, struct c2s_error *err)
@@ -126,12 +158,17 @@ static bool read_selection(hid_t id, enum c2s_dtype dtype, const struct h5_shape
     for (int i = 0; i < shape->rank; i++)
         count[i] = (hsize_t)shape->dims[i];
     hid_t in_file = H5Dget_space(id), in_memory = H5Screate_simple(shape->rank, count, NULL);
+    hid_t type = shape->is_bfloat16 ? H5Dget_type(id) : H5Tcopy(memory_type(dtype));
+    char *to = (char *)t->data + (shape->is_bfloat16 ? 2 * c2s_tensor_count(t) : 0);
     bool ok = c2s_tensor_count(t) == 0;
     if (!ok && shape->rank > 0)
         ok = H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-             H5Dread(id, memory_type(dtype), in_memory, in_file, H5P_DEFAULT, t->data) >= 0;
+             H5Dread(id, type, in_memory, in_file, H5P_DEFAULT, to) >= 0;
     else if (!ok)
-        ok = H5Dread(id, memory_type(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, t->data) >= 0;
+        ok = H5Dread(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) >= 0;
+    if (ok && shape->is_bfloat16)
+        widen_bfloat16(t);
+    H5Tclose(type);
     H5Sclose(in_memory);
     H5Sclose(in_file);
     if (ok)
@@ -149,6 +186,8 @@ static bool read_rows(struct h5_file *f, const char *path, enum c2s_dtype dtype,
     if (id < 0)
         return false;
     bool ok = true;
+    if (shape.is_bfloat16 && dtype != C2S_F32)
+        ok = fail_dataset(f, path, "holds bfloat16, not whole numbers", err);
     if (n >= 0 && (shape.rank == 0 || first < 0 || first > shape.dims[0] - n))
         ok = c2s_fail(err, C2S_RANGE, "dataset '%s' in '%s' has no rows %lld to %lld", path,
                       f->path, (long long)first, (long long)(first + n - 1));

@@ -38,8 +38,4 @@ bool h5_heap_read(const struct h5_heap *heap, uint64_t at, void *out, uint64_t n
 /* A little-endian number of n bytes, 8 at most. */
 uint64_t h5_heap_number(const unsigned char *p, int n);
 
-/* Appends a copy of n bytes up to the first NUL. */
-bool h5_names_add(struct h5_names *names, const char *text, size_t n,
-                  struct c2s_error *err) C2S_MUST_CHECK;
-
 #endif

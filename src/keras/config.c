@@ -27,10 +27,13 @@ static void C2S_PRINTF(2, 3) refuse(struct parse *p, const char *fmt, ...)
     va_end(args);
 }
 
-/* Numbers as Keras 2.0 to 2.1 wrote NumPy values: {"type": "ndarray", "value": 0.3}. */
+/* NumPy values: Keras 2.0 to 2.1 wrote {"type": "ndarray", "value": 0.3}, Keras 2.12
+ * {"class_name": "__numpy__", "config": {"value": 0.3}}. */
 static const struct c2s_json *unwrap(const struct c2s_json *v)
 {
     const struct c2s_json *inner = c2s_json_get(v, "value");
+    if (strcmp(c2s_json_text(c2s_json_get(v, "class_name"), ""), "__numpy__") == 0)
+        inner = c2s_json_get(c2s_json_get(v, "config"), "value");
     return c2s_json_kind(v) == C2S_JSON_OBJECT && inner ? inner : v;
 }
 
@@ -390,11 +393,22 @@ static void configure_quantizers(struct parse *p, struct c2s_layer *l)
         refuse(p, "the quantizer of its depthwise kernel is trainable");
 }
 
+/* Keras 3's own quantization keeps whole numbers and scales of its own. */
+static void refuse_quantized_policy(struct parse *p)
+{
+    const char *class_name = c2s_json_text(c2s_json_get(get(p, "dtype"), "class_name"), "");
+    const char *policy = c2s_json_text(get(p, "dtype"), "");
+    if (strstr(class_name, "Quantized") || strncmp(policy, "int", 3) == 0 ||
+        strncmp(policy, "float8", 6) == 0 || !is_absent(get(p, "quantization_config")))
+        refuse(p, "it was quantized by Keras' own quantize(); load the float model");
+}
+
 bool keras_configure(struct c2s_layer *l, const struct c2s_json *config, char *why, size_t size)
 {
     struct parse p = {config, why, size, true};
     bool is_quantized;
     c2s_op_from_class(keras_bare_class(l->class_name), &is_quantized);
+    refuse_quantized_policy(&p);
     configure_attributes(&p, l);
     if (is_quantized)
         configure_quantizers(&p, l);

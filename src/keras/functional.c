@@ -149,6 +149,8 @@ static bool start_functional(struct functional *g, const struct c2s_json *layers
                              struct c2s_error *err)
 {
     *g = (struct functional){.err = err};
+    if (!keras_check_names(layers, err))
+        return false;
     g->items = c2s_calloc(c2s_json_size(layers), sizeof *g->items);
     if (!g->items)
         return c2s_fail_nomem(err);

@@ -1,6 +1,7 @@
 /* Sequential and Functional configs, nested ones inside each other, as one flat graph. A layer that
  * is used several times becomes several layers of the model that share their tensors. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -51,6 +52,11 @@ bool keras_is_input(const struct c2s_json *layer)
     return strcmp(keras_bare_class(keras_class_of(layer)), "InputLayer") == 0;
 }
 
+bool keras_is_operation(const struct c2s_json *layer)
+{
+    return strstr(c2s_json_text(c2s_json_get(layer, "module"), ""), ".ops.") != NULL;
+}
+
 static bool is_functional(const struct c2s_json *layer)
 {
     return c2s_json_get(keras_config_of(layer), "output_layers") != NULL;
@@ -66,7 +72,7 @@ const struct c2s_json *keras_shape_of(const struct c2s_json *layer)
         shape = c2s_json_get(config, "build_input_shape");
     if (!shape)
         shape = c2s_json_get(c2s_json_get(layer, "build_config"), "input_shape");
-    return shape;
+    return c2s_json_kind(shape) == C2S_JSON_NULL ? NULL : shape;
 }
 
 /* Adds l (taken) and what is known of its origin. */
@@ -119,6 +125,30 @@ bool keras_fail_old(struct c2s_error *err)
                     "save it again");
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool keras_check_names(const struct c2s_json *layers, struct c2s_error *err)
+{
+    size_t n = c2s_json_size(layers);
+    const char **names = c2s_calloc(n, sizeof *names), *twice = NULL;
+    if (!names)
+        return c2s_fail_nomem(err);
+    for (size_t i = 0; i < n; i++)
+        names[i] = keras_name_of(c2s_json_at(layers, i));
+    qsort(names, n, sizeof *names, compare_names);
+    for (size_t i = 1; i < n; i++)
+        if (*names[i] && strcmp(names[i], names[i - 1]) == 0)
+            twice = names[i];
+    c2s_free(names);
+    return !twice || c2s_fail(err, C2S_FORMAT,
+                              "two layers have the name '%s'; give each layer a name of its own "
+                              "and save the model again",
+                              twice);
+}
+
 static bool refuse_keras_1(const struct c2s_json *layer, struct c2s_error *err)
 {
     const struct c2s_json *config = keras_config_of(layer);
@@ -154,9 +184,11 @@ static bool fill_layer(struct keras_build *b, struct c2s_layer *l, const struct 
     for (int i = 0; i < in->n; i++)
         if (!c2s_layer_add_input(l, in->items[i], err))
             return false;
-    if (l->op == C2S_OP_UNKNOWN)
+    if (keras_is_operation(layer) && (l->op != C2S_OP_ADD || in->n != 2)) /* may hold constants */
+        snprintf(why, sizeof why, "%s", keras_about_class("TFOpLambda"));
+    else if (l->op == C2S_OP_UNKNOWN)
         snprintf(why, sizeof why, "%s", keras_about_class(l->class_name));
-    else if (l->op != C2S_OP_INPUT && !is_merge && in->n != 1)
+    else if (l->op != C2S_OP_INPUT && (is_merge ? in->n < 2 : in->n != 1))
         snprintf(why, sizeof why, "it has %d inputs", in->n);
     else if (keras_configure(l, keras_config_of(layer), why, sizeof why))
         return true;
@@ -197,19 +229,49 @@ static bool add_plain(struct keras_build *b, const struct keras_place *at,
     return keras_append(out, index, err);
 }
 
+/* The shape the file says, or the one that was given where the file leaves it open. */
+static bool choose_shape(struct keras_build *b, const struct c2s_json *shape, const char *input,
+                         int *rank, int64_t *dims, struct c2s_error *err)
+{
+    const struct c2s_keras_read_options *given = b->options;
+    bool is_open = false, fits = true;
+    char text[96], said[96];
+    if (!shape && given->input_rank == 0)
+        return c2s_fail(err, C2S_FORMAT,
+                        "the file does not say the shape of the model's input; give it: "
+                        "--input-shape HEIGHT,WIDTH,CHANNELS");
+    *rank = given->input_rank;
+    memcpy(dims, given->input_dims, sizeof given->input_dims);
+    if (shape && !keras_shape(shape, rank, dims))
+        return c2s_fail(err, C2S_FORMAT,
+                        "the shape of the model's input is not a batch and 1 to %d dimensions",
+                        C2S_MAX_RANK - 1);
+    if (given->input_rank == 0)
+        return true;
+    c2s_shape_text(given->input_rank, given->input_dims, text, sizeof text);
+    c2s_shape_text(*rank, dims, said, sizeof said);
+    fits = *rank == given->input_rank;
+    for (int i = 0; fits && i < *rank; i++) {
+        is_open = is_open || dims[i] < 0;
+        fits = dims[i] < 0 || dims[i] == given->input_dims[i];
+        dims[i] = given->input_dims[i];
+    }
+    if (!fits)
+        return c2s_fail(err, C2S_SHAPE,
+                        "--input-shape is %s, but the file says that input '%s' has the shape %s",
+                        text, input, said);
+    return (shape && !is_open) ||
+           c2s_model_add_note(b->model, C2S_NOTE_ASSUMED, err,
+                              "input '%s' has the shape %s, as --input-shape says", input, text);
+}
+
 bool keras_add_input(struct keras_build *b, const struct c2s_json *layer, const char *name,
                      const struct c2s_json *shape, int *index, struct c2s_error *err)
 {
     int64_t dims[C2S_MAX_RANK];
     int rank;
-    if (!shape)
-        return c2s_fail(err, C2S_FORMAT,
-                        "the file does not say the shape of the model's input; in Python call "
-                        "model.build(input_shape) and save it again");
-    if (!keras_shape(shape, &rank, dims))
-        return c2s_fail(err, C2S_FORMAT,
-                        "the shape of the model's input is not a batch and 1 to %d dimensions",
-                        C2S_MAX_RANK - 1);
+    if (!choose_shape(b, shape, name, &rank, dims, err))
+        return false;
     struct c2s_layer *l = c2s_layer_create(C2S_OP_INPUT, name, err);
     bool ok = l && c2s_name_index_add(&b->names, name, 1, err);
     char *text = layer ? c2s_json_print(keras_config_of(layer), 17, false) : NULL;
@@ -265,11 +327,11 @@ static bool add_sequential(struct keras_build *b, const struct keras_place *at,
     const struct c2s_json *layers = keras_layers_of(model);
     const struct c2s_json *first = c2s_json_at(layers, 0);
     struct keras_values current = {0};
-    bool ok = true;
+    bool ok = keras_check_names(layers, err);
     if (in)
         for (int i = 0; ok && i < in->n; i++)
             ok = keras_append(&current, in->items[i], err);
-    else {
+    else if (ok) {
         int index;
         bool has_input = first && keras_is_input(first);
         ok = keras_add_input(

@@ -29,6 +29,11 @@ const struct c2s_json *keras_layers_of(const struct c2s_json *layer);
 /* Its input shape under any of its keys, or NULL. */
 const struct c2s_json *keras_shape_of(const struct c2s_json *layer);
 bool keras_is_input(const struct c2s_json *layer);
+/* An operation of Keras 3 on tensors ("x + 1"), listed among the layers but none of them. */
+bool keras_is_operation(const struct c2s_json *layer);
+
+/* Fails when two of them have the same name. */
+bool keras_check_names(const struct c2s_json *layers, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Adds an input of the whole model; layer is its InputLayer, or NULL when the file has none. */
 bool keras_add_input(struct keras_build *b, const struct c2s_json *layer, const char *name,

@@ -28,6 +28,16 @@ struct keras_build {
     const struct keras_source *source;            /* borrowed; of the weights */
     bool is_config_foreign;                       /* config is from another file than the weights */
     const struct c2s_keras_read_options *options; /* never NULL */
+    struct {
+        const char *type; /* in which they are stored: "float16"; NULL = the end */
+        int n;
+    } converted[4]; /* how many tensors were not stored as float32 */
+    int n_turned;   /* kernels of Theano */
+    struct keras_pair {
+        const char *layer; /* of the config, borrowed */
+        char *group;       /* of the file, owned */
+    } * pairs;             /* owned; layers whose weights have another name in the file */
+    int n_pairs;
 };
 
 /* Fills l's attributes from its config. False when l cannot be computed as the file means it; why
@@ -51,6 +61,8 @@ bool keras_shape(const struct c2s_json *shape, int *rank, int64_t *dims);
 /* Adds all layers of build->config to build->model. Frees neither model, origins nor names. */
 bool keras_build_graph(struct keras_build *build, struct c2s_error *err) C2S_MUST_CHECK;
 
+/* Fills build->pairs when the layers of the config and the groups of the file have other names. */
+bool keras_pair_groups(struct keras_build *b, struct c2s_error *err) C2S_MUST_CHECK;
 /* Read every layer's tensors, in either layout; shapes must be inferred. */
 bool keras_read_named(struct keras_build *b, struct c2s_error *err) C2S_MUST_CHECK;
 bool keras_read_numbered(struct keras_build *b, struct c2s_error *err) C2S_MUST_CHECK;

@@ -12,6 +12,7 @@
 /* One tensor in the file. */
 struct stored {
     const char *name; /* as in weight_names, borrowed */
+    int role;         /* that the tail of its name says, -1 = none */
     struct h5_shape shape;
     char path[MAX_PATH];
     bool is_used;
@@ -45,21 +46,21 @@ static const char *tail_of(const char *name, size_t *n)
     return tail;
 }
 
-static bool has_tail(const struct stored *s, enum c2s_role role)
+static int role_of(const char *name)
 {
     size_t n;
-    const char *tail = tail_of(s->name, &n);
-    const char *wanted = role == C2S_WEIGHT_THRESHOLD ? "threshold" : c2s_role_name(role);
-    return strlen(wanted) == n && strncmp(tail, wanted, n) == 0;
+    const char *tail = tail_of(name, &n);
+    for (int role = 0; role < C2S_ROLE_COUNT; role++)
+        if (strlen(c2s_role_name((enum c2s_role)role)) == n &&
+            strncmp(tail, c2s_role_name((enum c2s_role)role), n) == 0)
+            return role;
+    return -1;
 }
 
-/* True when the tail names a role, so that the tensor may not be taken for another one. */
-static bool has_known_tail(const struct stored *s)
+/* The threshold of a quantizer has the same tail as that of an activation. */
+static bool has_tail(const struct stored *s, enum c2s_role role)
 {
-    for (int role = 0; role < C2S_ROLE_COUNT; role++)
-        if (has_tail(s, (enum c2s_role)role))
-            return true;
-    return false;
+    return s->role == (int)(role == C2S_WEIGHT_THRESHOLD ? C2S_THRESHOLD : role);
 }
 
 /* True when the name is ".../path/TAIL", where path is the layer's own name or "outer/layer". */
@@ -105,7 +106,7 @@ static void match_in_order(struct group *g, const struct keras_build *b)
                 continue;
             for (int k = 0; k < g->n_stored && !w->found; k++) {
                 struct stored *s = &g->stored[k];
-                if (!s->is_used && (has_tail(s, w->need.role) || !has_known_tail(s)) &&
+                if (!s->is_used && (has_tail(s, w->need.role) || s->role < 0) &&
                     keras_fits(&w->need, &s->shape))
                     match(w, s);
             }
@@ -180,6 +181,7 @@ static bool list_stored(struct group *g, const struct keras_build *b, const char
     for (int i = 0; i < names->n; i++) {
         struct stored *s = &g->stored[g->n_stored++];
         s->name = names->items[i];
+        s->role = role_of(s->name);
         if ((size_t)snprintf(s->path, sizeof s->path, "%s/%s", path, s->name) >= sizeof s->path)
             return c2s_fail(err, C2S_FORMAT, "a weight's name in layer '%s' is too long", name);
         if (!h5_shape(f, s->path, &s->shape, err))
@@ -221,11 +223,21 @@ static bool want_group(struct group *g, const struct keras_build *b, const char 
     return true;
 }
 
+/* The group of the file that has the weights of a top-level layer. */
+static const char *stored_group(const struct keras_build *b, const char *name)
+{
+    for (int i = 0; i < b->n_pairs; i++)
+        if (strcmp(b->pairs[i].layer, name) == 0)
+            return b->pairs[i].group;
+    return name;
+}
+
 static bool load_group(struct keras_build *b, const char *name, struct c2s_error *err)
 {
     struct group g = {0};
     struct h5_names names = {0};
-    bool ok = want_group(&g, b, name, err) && list_stored(&g, b, name, &names, err);
+    bool ok =
+        want_group(&g, b, name, err) && list_stored(&g, b, stored_group(b, name), &names, err);
     if (ok) {
         b->model->n_tensors_expected += g.n_stored;
         match_all(&g, b);
@@ -237,6 +249,45 @@ static bool load_group(struct keras_build *b, const char *name, struct c2s_error
     return ok;
 }
 
+static bool group_names(const struct keras_build *b, const char *group, struct h5_names *out,
+                        struct c2s_error *err)
+{
+    char path[MAX_PATH / 2];
+    bool found;
+    snprintf(path, sizeof path, "%s/%s", b->source->root, group);
+    return h5_attr_names(b->source->weights, path, "weight_names", out, &found, err);
+}
+
+static bool is_group_of_model(const struct keras_build *b, const char *group)
+{
+    for (int i = 0; i < b->model->n_layers; i++)
+        if (strcmp(stored_group(b, b->origins[i].group), group) == 0)
+            return true;
+    return false;
+}
+
+/* Groups that belong to no layer; Keras lists weights of the model itself in one of those. */
+static bool note_other_groups(struct keras_build *b, struct c2s_error *err)
+{
+    struct h5_file *f = b->source->weights;
+    struct h5_names groups;
+    bool ok = h5_members(f, *b->source->root ? b->source->root : "/", &groups, err);
+    for (int i = 0; ok && i < groups.n; i++) {
+        struct h5_names names = {0};
+        if (is_group_of_model(b, groups.items[i]))
+            continue;
+        ok = group_names(b, groups.items[i], &names, err);
+        b->model->n_tensors_expected += names.n;
+        if (ok && names.n > 0)
+            ok = c2s_model_add_note(b->model, C2S_NOTE_SKIPPED, err,
+                                    "%d tensor%s of '%s' in the file, which no layer takes",
+                                    names.n, names.n == 1 ? "" : "s", groups.items[i]);
+        h5_names_finish(&names);
+    }
+    h5_names_finish(&groups);
+    return ok;
+}
+
 bool keras_read_named(struct keras_build *b, struct c2s_error *err)
 {
     const struct keras_source *s = b->source;
@@ -244,6 +295,8 @@ bool keras_read_named(struct keras_build *b, struct c2s_error *err)
         return c2s_fail(err, C2S_FORMAT,
                         "'%s' has a model's config but no weights; save it by model.save()",
                         h5_path(s->weights));
+    if (b->is_config_foreign && !keras_pair_groups(b, err))
+        return false;
     for (int i = 0; i < b->model->n_layers; i++) {
         bool is_seen = b->model->layers[i]->op == C2S_OP_INPUT;
         for (int k = 0; k < i && !is_seen; k++)
@@ -253,5 +306,5 @@ bool keras_read_named(struct keras_build *b, struct c2s_error *err)
             return false;
     }
     keras_share(b);
-    return true;
+    return note_other_groups(b, err);
 }

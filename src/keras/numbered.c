@@ -34,6 +34,15 @@ struct container {
     bool is_counted_twice; /* Keras 2.12 and 2.13 count layers with weights twice */
 };
 
+/* The name of the class itself, whose other names a config may use ("Convolution2D"). */
+static const char *class_of(const struct c2s_json *layer)
+{
+    bool is_quantized;
+    const char *name = keras_bare_class(keras_class_of(layer));
+    const struct c2s_op_info *info = c2s_op_info(c2s_op_from_class(name, &is_quantized));
+    return info->roles == 0 ? name : is_quantized ? info->quantized_class : info->keras_class;
+}
+
 /* "GlobalAveragePooling2D" -> "global_average_pooling2d", as Keras' to_snake_case. */
 static void snake_case(const char *class_name, char *out, size_t size)
 {
@@ -123,7 +132,7 @@ static bool choose_member(struct tree *t, const struct container *c, const struc
 {
     char snake[256], *stored = NULL;
     const char *name = keras_name_of(layer);
-    snake_case(keras_bare_class(keras_class_of(layer)), snake, sizeof snake);
+    snake_case(class_of(layer), snake, sizeof snake);
     const char *in_place = find_member(c, snake, rank), *named = NULL;
     if (in_place && !name_of_group(t, c->path, in_place, &stored, err))
         return false;
@@ -150,21 +159,14 @@ static bool add_place(struct tree *t, const struct c2s_json *layer, const char *
     return t->places[t->n_places++].path ? true : c2s_fail_nomem(err);
 }
 
-/* How many layers of the same class stand before it in the list; entries that are no layers have
- * no group. */
-static bool is_operation(const struct c2s_json *entry)
-{
-    return strstr(c2s_json_text(c2s_json_get(entry, "module"), ""), ".ops") != NULL;
-}
-
+/* How many layers of the same class stand before it in the list; operations have no group. */
 static int rank_of(const struct c2s_json *layers, size_t index)
 {
-    const char *class_name = keras_bare_class(keras_class_of(c2s_json_at(layers, index)));
+    const char *class_name = class_of(c2s_json_at(layers, index));
     int rank = 0;
     for (size_t i = 0; i < index; i++) {
         const struct c2s_json *other = c2s_json_at(layers, i);
-        rank += !is_operation(other) &&
-                strcmp(keras_bare_class(keras_class_of(other)), class_name) == 0;
+        rank += !keras_is_operation(other) && strcmp(class_of(other), class_name) == 0;
     }
     return rank;
 }
@@ -178,7 +180,7 @@ static bool place_layer(struct tree *t, const struct container *c, const struct 
     const struct c2s_json *layer = c2s_json_at(layers, index);
     const char *member;
     char path[MOST_PATH];
-    if (is_operation(layer) || keras_is_input(layer))
+    if (keras_is_operation(layer) || keras_is_input(layer))
         return true;
     if (!choose_member(t, c, layer, rank_of(layers, index), &member, err))
         return false;

@@ -101,6 +101,22 @@ static bool note_precision(struct keras_build *b, struct c2s_error *err)
                                         n, n == 1 ? " is" : "s are", policy);
 }
 
+/* In what way the numbers in the file are not those in the model. */
+static bool note_storage(struct keras_build *b, struct c2s_error *err)
+{
+    size_t n_types = sizeof b->converted / sizeof b->converted[0];
+    for (size_t i = 0; i < n_types && b->converted[i].type; i++)
+        if (!c2s_model_add_note(b->model, C2S_NOTE_READ, err, "%d tensor%s stored as %s",
+                                b->converted[i].n, b->converted[i].n == 1 ? "" : "s",
+                                b->converted[i].type))
+            return false;
+    return b->n_turned == 0 ||
+           c2s_model_add_note(b->model, C2S_NOTE_READ, err,
+                              "%d kernel%s turned around: Theano, which wrote them, convolves "
+                              "where others correlate",
+                              b->n_turned, b->n_turned == 1 ? "" : "s");
+}
+
 static bool note_origin(struct keras_build *b, struct c2s_error *err)
 {
     static const char *const dialects[] = {"float", "quantized by cnn2snn 1.8",
@@ -114,10 +130,27 @@ static bool note_origin(struct keras_build *b, struct c2s_error *err)
     if (ok && b->is_config_foreign)
         ok = c2s_model_add_note(m, C2S_NOTE_READ, err, "its structure from '%s'",
                                 b->options->config);
+    ok = ok && note_storage(b, err);
     if (ok && b->source->has_optimizer)
         ok = c2s_model_add_note(m, C2S_NOTE_SKIPPED, err,
                                 "the state of the optimizer, which only training needs");
     return ok && note_precision(b, err);
+}
+
+/* Weights that the structure of another file has no layer for: it is of another model. */
+static bool check_all_read(const struct keras_build *b, struct c2s_error *err)
+{
+    const struct c2s_model *m = b->model;
+    bool is_known = true;
+    for (int i = 0; i < m->n_layers; i++)
+        is_known = is_known && m->layers[i]->op != C2S_OP_UNKNOWN;
+    if (!b->is_config_foreign || !is_known || m->n_tensors_read == m->n_tensors_expected)
+        return true;
+    return c2s_fail(err, C2S_FORMAT,
+                    "'%s' holds %d tensors, but the structure of '%s' takes %d; give --config the "
+                    "model that the weights were saved from",
+                    h5_path(b->source->weights), m->n_tensors_expected, b->options->config,
+                    m->n_tensors_read);
 }
 
 static bool is_keras_1(const char *version)
@@ -136,7 +169,8 @@ static bool read_model(struct keras_build *b, const char *version, struct c2s_er
         ok = keras_fail_old(err);
     ok = ok && keras_build_graph(b, err) && c2s_model_infer_shapes(b->model, err) &&
          check_axes(b->model, err) && c2s_model_infer_shapes(b->model, err) &&
-         (is_named ? keras_read_named(b, err) : keras_read_numbered(b, err));
+         (is_named ? keras_read_named(b, err) : keras_read_numbered(b, err)) &&
+         check_all_read(b, err);
     if (!ok)
         return false;
     b->model->dialect = find_dialect(b->model);
@@ -191,6 +225,9 @@ bool c2s_keras_read(const char *path, const struct c2s_keras_read_options *optio
         *out = b.model;
     else
         c2s_model_destroy(b.model);
+    for (int i = 0; i < b.n_pairs; i++)
+        c2s_free(b.pairs[i].group);
+    c2s_free(b.pairs);
     c2s_free(b.origins);
     c2s_name_index_finish(&b.names);
     keras_source_close(&source);

@@ -94,14 +94,15 @@ bool keras_fail_missing(const struct keras_build *b, const struct keras_wanted *
     const char *role = c2s_role_name(w->role);
     char wants[96], is[96];
     c2s_shape_text(w->rank, w->dims, wants, sizeof wants);
+    const char *remedy = b->is_config_foreign
+                             ? "give --config the model that the weights were saved from"
+                             : "save the whole model again";
     if (!has)
-        return c2s_fail(err, C2S_FORMAT,
-                        "layer '%s': its %s (%s) is not in the file; save the whole model again",
-                        l->name, role, wants);
-    return c2s_fail(err, C2S_SHAPE,
-                    "layer '%s': its %s in the file has the shape (%s) instead of (%s); save the "
-                    "model again",
-                    l->name, role, c2s_shape_text(has->rank, has->dims, is, sizeof is), wants);
+        return c2s_fail(err, C2S_FORMAT, "layer '%s': its %s (%s) is not in the file; %s", l->name,
+                        role, wants, remedy);
+    return c2s_fail(
+        err, C2S_SHAPE, "layer '%s': its %s in the file has the shape (%s) instead of (%s); %s",
+        l->name, role, c2s_shape_text(has->rank, has->dims, is, sizeof is), wants, remedy);
 }
 
 void keras_share(struct keras_build *b)
@@ -114,19 +115,55 @@ void keras_share(struct keras_build *b)
     }
 }
 
+/* Theano turns a kernel around before it correlates, so the file holds it turned; only that of
+ * Conv2D, as in Keras 2.3.1 saving.py: _need_convert_kernel. */
+static void turn_around(struct c2s_tensor *kernel)
+{
+    int64_t n = kernel->dims[0] * kernel->dims[1], block = c2s_tensor_count(kernel) / (n ? n : 1);
+    float *w = c2s_f32(kernel);
+    for (int64_t i = 0; i < n / 2; i++)
+        for (int64_t k = 0; k < block; k++) {
+            float *a = &w[i * block + k], *b = &w[(n - 1 - i) * block + k], kept = *a;
+            *a = *b;
+            *b = kept;
+        }
+}
+
+static void count_type(struct keras_build *b, const struct h5_shape *shape)
+{
+    const char *type = shape->is_bfloat16              ? "bfloat16"
+                       : shape->bytes_per_element == 2 ? "float16"
+                       : shape->bytes_per_element == 8 ? "float64"
+                       : shape->bytes_per_element != 4 ? "floats of another size"
+                                                       : NULL;
+    for (size_t i = 0; type && i < sizeof b->converted / sizeof b->converted[0]; i++) {
+        if (b->converted[i].type && strcmp(b->converted[i].type, type) != 0)
+            continue;
+        b->converted[i].type = type;
+        b->converted[i].n++;
+        return;
+    }
+}
+
 bool keras_take(struct keras_build *b, const struct keras_wanted *w, const char *path,
                 const struct h5_shape *shape, struct c2s_error *err)
 {
     struct c2s_layer *l = b->model->layers[w->layer];
     struct c2s_tensor *t;
+    if (!shape->is_float)
+        return c2s_fail(err, C2S_FORMAT,
+                        "layer '%s': its %s is stored in whole numbers of %d bits; load the float "
+                        "model it was made from",
+                        l->name, c2s_role_name(w->role), 8 * shape->bytes_per_element);
     if (!h5_read(b->source->weights, path, C2S_F32, &t, err))
         return false;
+    if (l->op == C2S_OP_CONV2D && w->role == C2S_KERNEL && b->source->backend &&
+        strcmp(b->source->backend, "theano") == 0) {
+        turn_around(t);
+        b->n_turned++;
+    }
     c2s_layer_set_param(l, w->role, t);
     b->model->n_tensors_read++;
-    if (shape->is_float && shape->bytes_per_element == 4)
-        return true;
-    return c2s_model_add_note(b->model, C2S_NOTE_SKIPPED, err,
-                              "layer '%s': its %s is stored as %s%d, read as float32", l->name,
-                              c2s_role_name(w->role), shape->is_float ? "float" : "int",
-                              8 * shape->bytes_per_element);
+    count_type(b, shape);
+    return true;
 }

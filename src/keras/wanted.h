@@ -25,7 +25,7 @@ bool keras_fail_missing(const struct keras_build *b, const struct keras_wanted *
 /* A later use of a shared layer gets the tensors of the first one. */
 void keras_share(struct keras_build *b);
 
-/* Reads the dataset at path as what is wanted, counts it, and notes a type that is not float32. */
+/* Reads the dataset at path as what is wanted, and counts it. */
 bool keras_take(struct keras_build *b, const struct keras_wanted *w, const char *path,
                 const struct h5_shape *shape, struct c2s_error *err) C2S_MUST_CHECK;
 

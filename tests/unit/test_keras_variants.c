@@ -124,7 +124,7 @@ static void where_the_input_shape_is(void **state)
     assert_int_equal(m->layers[0]->dims[0], 5);
     c2s_model_destroy(m);
     refuse_made("{\"class_name\": \"Sequential\", \"config\": {\"layers\": [" DENSE "]}}", weights,
-                2, C2S_FORMAT, "input_shape");
+                2, C2S_FORMAT, "--input-shape");
     refuse_made("{\"class_name\": \"Sequential\", \"config\": {\"layers\": [" DENSE
                 "], \"build_input_shape\": [null, 1, 2, 3, 4, 5, 6]}}",
                 weights, 2, C2S_FORMAT, "dimensions");
