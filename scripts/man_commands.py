@@ -80,6 +80,9 @@ def show_rules():
         print(f".TP\n.B {roff(rule['rule'])}\n{roff(sentence(rule['title']))}\n.RS\n.PP")
         print(roff(sentence(rule["reason"])))
         print(f".PP\n.I What to do:\n{roff(sentence(rule['remedy']))}")
+        if rule["fix"]:
+            option = "" if rule["fix"] == "exact" else " --approximate"
+            print(f".PP\n.B {roff('fix ' + rule['rule'] + option)}\ntries to rewrite it.")
         print(f".PP\n.I Source:\n{roff(rule['source'])}.\n.RE")
     print(".SH SEE ALSO\n.BR c2s\\-shell (1)")
 

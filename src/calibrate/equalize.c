@@ -293,7 +293,7 @@ static bool equalize_all(struct calibration *c, struct pairs *all, struct c2s_er
 static bool verify(struct calibration *c, struct c2s_error *err)
 {
     double *difference = &c->report->difference;
-    if (!quant_difference(c->request->model, c->model, difference, err))
+    if (!quant_difference(c->request->model, c->model, NULL, difference, err))
         return false;
     return !(*difference > tolerance) ||
            c2s_fail(err, C2S_STATE,

@@ -46,6 +46,23 @@ bool c2s_model_remove(struct c2s_model *m, int index, struct c2s_error *err)
     return true;
 }
 
+bool c2s_model_insert(struct c2s_model *m, struct c2s_layer *l, int behind, struct c2s_error *err)
+{
+    int at = behind + 1;
+    assert(l->n_inputs == 0);
+    if (!c2s_layer_add_input(l, behind, err)) {
+        c2s_layer_destroy(l);
+        return false;
+    }
+    if (!c2s_model_add(m, l, NULL, err))
+        return false;
+    memmove(m->layers + at + 1, m->layers + at, sizeof *m->layers * (size_t)(m->n_layers - at - 1));
+    m->layers[at] = l;
+    shift_indices(m, at, 1);
+    redirect(m, behind, at, at + 1);
+    return true;
+}
+
 bool c2s_model_swap_with_input(struct c2s_model *m, int index, struct c2s_error *err)
 {
     struct c2s_layer *b = m->layers[index];

@@ -97,20 +97,26 @@ static struct c2s_layer *foldable(const struct c2s_model *m, int index)
     return l->op == C2S_OP_DEPTHWISE_CONV2D && c2s_layer_is_quantized(l) ? NULL : l;
 }
 
+bool quant_fold_at(struct c2s_model *m, int index, bool allow_zero_gamma, bool *is_folded,
+                   struct c2s_error *err)
+{
+    struct c2s_layer *l = foldable(m, index);
+    *is_folded = l != NULL;
+    return !l || (may_fold(m, l, m->layers[index], err) &&
+                  fold_pair(l, m->layers[index], allow_zero_gamma, err) &&
+                  c2s_model_remove(m, index, err));
+}
+
 bool c2s_model_fold_batch_norm(struct c2s_model *m, bool allow_zero_gamma, int *n,
                                struct c2s_error *err)
 {
     int n_folded = 0;
     for (int i = 0; i < m->n_layers; i++) {
-        const struct c2s_layer *bn = m->layers[i];
-        struct c2s_layer *l = foldable(m, i);
-        if (!l)
-            continue;
-        if (!may_fold(m, l, bn, err) || !fold_pair(l, bn, allow_zero_gamma, err) ||
-            !c2s_model_remove(m, i, err))
+        bool is_folded;
+        if (!quant_fold_at(m, i, allow_zero_gamma, &is_folded, err))
             return false;
-        i--;
-        n_folded++;
+        i -= is_folded;
+        n_folded += is_folded;
     }
     if (n)
         *n = n_folded;

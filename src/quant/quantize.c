@@ -76,7 +76,7 @@ static bool fold(const struct c2s_model *original, struct c2s_model *m,
         return false;
     if (report->n_swapped + report->n_folded == 0)
         return true;
-    if (!quant_difference(original, m, &report->fold_error, err))
+    if (!quant_difference(original, m, NULL, &report->fold_error, err))
         return false;
     if (report->fold_error > fold_tolerance)
         return c2s_fail(

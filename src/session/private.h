@@ -42,6 +42,8 @@ bool step_retrain(const struct step_training *t, char **out, struct c2s_error *e
 int64_t step_teacher(const char *step);
 bool step_with_teacher(const char *step, int64_t teacher, char **out,
                        struct c2s_error *err) C2S_MUST_CHECK;
+bool step_fix(const struct c2s_fix_request *request, char **out,
+              struct c2s_error *err) C2S_MUST_CHECK;
 bool step_use_data(const struct c2s_dataset_record *d, char **out,
                    struct c2s_error *err) C2S_MUST_CHECK;
 

@@ -53,6 +53,24 @@ bool step_quantize(const struct c2s_quantize_plan *p, char **out, struct c2s_err
     return text_take(&t, out, err);
 }
 
+bool step_fix(const struct c2s_fix_request *request, char **out, struct c2s_error *err)
+{
+    struct text t = {0};
+    const struct c2s_rule_info *rule = c2s_rule_find(request->rule);
+    text_add(&t, "fix %s", rule ? rule->id : request->layers ? "" : "--all");
+    if (request->layers && rule)
+        text_add(&t, " --layers ");
+    if (request->layers)
+        text_add_quoted(&t, request->layers);
+    if (request->approximate)
+        text_add(&t, " --approximate");
+    if (request->check.level != C2S_LEVEL_AKD1000)
+        text_add(&t, " --level %s", c2s_level_name(request->check.level));
+    if (request->check.profile != C2S_PROFILE_PRODUCTION)
+        text_add(&t, " --profile %s", c2s_profile_name(request->check.profile));
+    return text_take(&t, out, err);
+}
+
 const char *step_short_path(const char *path)
 {
     char folder[4096];

@@ -41,7 +41,7 @@ rank() {
     tensor | rules | zip) echo 1 ;;
     graph | h5) echo 2 ;;
     keras | quant | check | data | engine) echo 3 ;;
-    train | akida | calibrate) echo 4 ;;
+    fix | train | akida | calibrate) echo 4 ;;
     session) echo 5 ;;
     *) echo none ;;
     esac

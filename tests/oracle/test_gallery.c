@@ -3,8 +3,8 @@
  * the virtual AKD1000 answered. All were made with weights 4, activations 4, first layer 8. */
 #include "support.h"
 #include "files.h"
+#include "gallery.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,11 +67,6 @@ static bool is_different(const char *file, enum c2s_level level, bool is_float)
     return false;
 }
 
-static bool takes_integers(const char *file) /* as the recorded verdicts were made */
-{
-    return strcmp(file, "dense_first") == 0 || strcmp(file, "sep_first") == 0;
-}
-
 static bool is_said(const struct c2s_json *v)
 {
     return c2s_json_kind(v) == C2S_JSON_STRING;
@@ -106,34 +101,11 @@ static int count_errors(const struct c2s_model *m, enum c2s_level level, bool in
 static void agree(const char *file, const struct c2s_model *m, enum c2s_level level, bool refuses,
                   bool is_float)
 {
-    int n_errors = count_errors(m, level, takes_integers(file));
+    int n_errors = count_errors(m, level, gallery_takes_integers(file));
     bool is_same = (n_errors > 0) == refuses;
     if (is_same == is_different(file, level, is_float))
         fail_msg("%s, %s%s: we find %d errors, the toolkit %s", file, is_float ? "" : "quantized, ",
                  c2s_level_name(level), n_errors, refuses ? "refuses" : "accepts");
-}
-
-static void each_file(void (*act)(const char *file, struct c2s_model *m))
-{
-    DIR *folder = opendir(data_path("gallery"));
-    assert_non_null(folder);
-    int n_files = 0;
-    for (struct dirent *entry; (entry = readdir(folder));) {
-        char file[256];
-        snprintf(file, sizeof file, "%s", entry->d_name);
-        char *end = strstr(file, ".h5");
-        if (!end)
-            continue;
-        struct c2s_model *m;
-        struct c2s_error err = {0};
-        assert_ok(c2s_keras_read(data_path("gallery/%s", file), NULL, &m, &err), &err);
-        *end = '\0';
-        act(file, m);
-        c2s_model_destroy(m);
-        n_files++;
-    }
-    closedir(folder);
-    assert_int_equal(n_files, 38);
 }
 
 static struct c2s_json *verdicts, *verdicts_18, *mapping;
@@ -156,7 +128,7 @@ static void agree_quantized(const char *file, struct c2s_model *m)
     struct c2s_quantize_report report;
     struct c2s_model *quantized;
     struct c2s_error err = {0};
-    bool is_taken = count_errors(m, C2S_LEVEL_KERAS, takes_integers(file)) == 0;
+    bool is_taken = count_errors(m, C2S_LEVEL_KERAS, gallery_takes_integers(file)) == 0;
     bool ok = c2s_quantize(m, &plan, NULL, &quantized, &report, &err);
     if (is_taken != ok)
         fail_msg("%s: check at level keras and quantize do not agree: %s", file, err.text);
@@ -170,7 +142,7 @@ static void agree_quantized(const char *file, struct c2s_model *m)
 
 static void find_planted(const char *file, struct c2s_model *m)
 {
-    struct c2s_findings f = check(m, C2S_LEVEL_AKD1000, takes_integers(file));
+    struct c2s_findings f = check(m, C2S_LEVEL_AKD1000, gallery_takes_integers(file));
     for (size_t i = 0; i < sizeof planted / sizeof planted[0]; i++) {
         if (strcmp(planted[i].file, file) != 0)
             continue;
@@ -193,19 +165,19 @@ static void find_planted(const char *file, struct c2s_model *m)
 static void verdicts_of_float_files(void **state)
 {
     (void)state;
-    each_file(agree_as_float);
+    gallery_each(agree_as_float);
 }
 
 static void verdicts_after_quantization(void **state)
 {
     (void)state;
-    each_file(agree_quantized);
+    gallery_each(agree_quantized);
 }
 
 static void planted_problems_are_found(void **state)
 {
     (void)state;
-    each_file(find_planted);
+    gallery_each(find_planted);
 }
 
 /* Where release 1.8.13 answers otherwise than we, a note says so, or it is wrong. */
@@ -221,7 +193,7 @@ static const struct {
 static void agree_with_18(const char *file, struct c2s_model *m)
 {
     bool refuses = toolkit_refuses(c2s_json_get(verdicts_18, file));
-    struct c2s_findings f = check(m, C2S_LEVEL_AKIDA, takes_integers(file));
+    struct c2s_findings f = check(m, C2S_LEVEL_AKIDA, gallery_takes_integers(file));
     bool is_same = (f.n_errors > 0) == refuses;
     for (size_t i = 0; i < sizeof differences_18 / sizeof differences_18[0]; i++) {
         if (strcmp(differences_18[i].file, file) != 0)
@@ -245,7 +217,7 @@ static void agree_with_18(const char *file, struct c2s_model *m)
 static void verdicts_of_release_18(void **state)
 {
     (void)state;
-    each_file(agree_with_18);
+    gallery_each(agree_with_18);
 }
 
 static int load_verdicts(void **state)

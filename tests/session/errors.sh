@@ -37,4 +37,11 @@ run -w
 run -c "load 'fm_sep.h5"
 run --json -c 'load missing.h5'
 run eval --json
+run -w :memory: fix --all
+run -w :memory: fm_sep.h5 fix E999
+run -w :memory: fm_sep.h5 fix convolution
+run -w :memory: fm_sep.h5 fix E014 --all
+run -w :memory: fm_sep.h5 fix dense --layers 'conv*'
+run -w :memory: fm_sep.h5 fix E014 --level keras
+run -w :memory: fm_sep.h5 fix E014 --json --dry-run
 true

@@ -43,7 +43,7 @@ code=$?
 # What differs from run to run: folders, times, seconds.
 sed -E -i -e "s#$data#DATA#g; s#$(dirname "$session")/##g; s#$folder#FOLDER#g" \
     -e 's/[0-9]+\.[0-9]+ s$/N s/; s/"seconds": [0-9.e-]+/"seconds": N/; s/"created": [0-9]+/"created": N/' \
-    -e 's/(largest difference|"fold_error":|outputs move by up to) [0-9.e-]+/\1 N/; s/(loss [0-9]+\.[0-9]{2})[0-9]{2}/\1nn/' \
+    -e 's/(largest difference|"fold_error":|outputs move by up to|"difference":) [0-9.e-]+/\1 N/; s/(loss [0-9]+\.[0-9]{2})[0-9]{2}/\1nn/' \
     -e 's/ [0-2][0-9]:[0-5][0-9]( |$)/ HH:MM\1/' .output
 if [ "$accept" = --accept ]; then
     cp .output "$expected"

@@ -325,6 +325,9 @@ static void words_are_completed(void **state)
     check_completion(ctx, "help ru", (const char *[]){"rules", NULL});
     check_completion(ctx, "check --pr", (const char *[]){"--profile", NULL});
     check_completion(ctx, "check --profile pre", (const char *[]){"preproduction", NULL});
+    check_completion(ctx, "fix E05", (const char *[]){"E050", NULL}); /* E051 has no fix */
+    check_completion(ctx, "fix separable_conv2d", (const char *[]){"separable_conv2d", NULL});
+    check_completion(ctx, "fix --a", (const char *[]){"--all", "--approximate", NULL});
     check_completion(ctx, "eval --js", (const char *[]){"--json", NULL});
     check_completion(ctx, "nonsense ", (const char *[]){NULL});
     finish(&b);

@@ -67,7 +67,9 @@ static void random_command(struct c2s_rng *rng, struct bench *b)
     char line[200];
     struct c2s_error err = {0};
     int id = 1 + below(rng, 8);
-    switch (below(rng, 9)) {
+    static const char *const fixes[] = {
+        "--all", "E014", "d4", "'d*' --level akida", "--all --approximate", "E014 --layers 'd?'"};
+    switch (below(rng, 10)) {
     case 0:
         (void)!c2s_session_load(b->ctx.session, files[below(rng, 5)], NULL, NULL, NULL, &err);
         return;
@@ -85,6 +87,9 @@ static void random_command(struct c2s_rng *rng, struct bench *b)
         break;
     case 5:
         snprintf(line, sizeof line, "calibrate equalize");
+        break;
+    case 6:
+        snprintf(line, sizeof line, "fix %s", fixes[below(rng, 6)]);
         break;
     default:
         snprintf(line, sizeof line, "quantize %s %d%s", whats[below(rng, 3)], 1 + below(rng, 8),

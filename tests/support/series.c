@@ -27,8 +27,8 @@ int series_random_int(int n)
     return (int)series_random(0, (float)n);
 }
 
-static void set_random(struct c2s_layer *l, enum c2s_role role, int rank, const int64_t *dims,
-                       float low, float high)
+void series_fill(struct c2s_layer *l, enum c2s_role role, int rank, const int64_t *dims, float low,
+                 float high)
 {
     struct c2s_error err = {0};
     struct c2s_tensor *t = c2s_tensor_create(C2S_F32, rank, dims, &err);
@@ -76,14 +76,14 @@ struct c2s_layer *series_add_conv(struct c2s_model *m, enum c2s_op op, const cha
     l->attr.conv.padding = C2S_SAME;
     l->attr.conv.use_bias = use_bias;
     if (op == C2S_OP_CONV2D) {
-        set_random(l, C2S_KERNEL, 4, (int64_t[]){3, 3, in, filters}, -1, 1);
+        series_fill(l, C2S_KERNEL, 4, (int64_t[]){3, 3, in, filters}, -1, 1);
     } else {
-        set_random(l, C2S_DEPTHWISE_KERNEL, 4, (int64_t[]){3, 3, in, 1}, -1, 1);
+        series_fill(l, C2S_DEPTHWISE_KERNEL, 4, (int64_t[]){3, 3, in, 1}, -1, 1);
         if (op == C2S_OP_SEPARABLE_CONV2D)
-            set_random(l, C2S_POINTWISE_KERNEL, 4, (int64_t[]){1, 1, in, filters}, -1, 1);
+            series_fill(l, C2S_POINTWISE_KERNEL, 4, (int64_t[]){1, 1, in, filters}, -1, 1);
     }
     if (use_bias)
-        set_random(l, C2S_BIAS, 1, (int64_t[]){l->attr.conv.filters}, -1, 1);
+        series_fill(l, C2S_BIAS, 1, (int64_t[]){l->attr.conv.filters}, -1, 1);
     assert_ok(c2s_layer_add_input(l, m->n_layers - 1, &err) && c2s_model_add(m, l, NULL, &err),
               &err);
     assert_ok(c2s_model_infer_shapes(m, &err), &err);
@@ -97,9 +97,9 @@ struct c2s_layer *series_add_dense(struct c2s_model *m, const char *name, int un
     struct c2s_layer *l = c2s_layer_create(C2S_OP_DENSE, name, &err);
     l->attr.dense.units = units;
     l->attr.dense.use_bias = use_bias;
-    set_random(l, C2S_KERNEL, 2, (int64_t[]){in, units}, -1, 1);
+    series_fill(l, C2S_KERNEL, 2, (int64_t[]){in, units}, -1, 1);
     if (use_bias)
-        set_random(l, C2S_BIAS, 1, (int64_t[]){units}, -1, 1);
+        series_fill(l, C2S_BIAS, 1, (int64_t[]){units}, -1, 1);
     assert_ok(c2s_layer_add_input(l, m->n_layers - 1, &err) && c2s_model_add(m, l, NULL, &err),
               &err);
     assert_ok(c2s_model_infer_shapes(m, &err), &err);
@@ -114,11 +114,11 @@ struct c2s_layer *series_add_norm(struct c2s_model *m, const char *name, bool sc
     l->attr.batch_norm.scale = scale;
     l->attr.batch_norm.center = center;
     if (scale)
-        set_random(l, C2S_GAMMA, 1, &channels, 0.3f, 2);
+        series_fill(l, C2S_GAMMA, 1, &channels, 0.3f, 2);
     if (center)
-        set_random(l, C2S_BETA, 1, &channels, -1, 1);
-    set_random(l, C2S_MOVING_MEAN, 1, &channels, -1, 1);
-    set_random(l, C2S_MOVING_VARIANCE, 1, &channels, 0.1f, 3);
+        series_fill(l, C2S_BETA, 1, &channels, -1, 1);
+    series_fill(l, C2S_MOVING_MEAN, 1, &channels, -1, 1);
+    series_fill(l, C2S_MOVING_VARIANCE, 1, &channels, 0.1f, 3);
     return l;
 }
 

@@ -8,6 +8,9 @@
 void series_seed(uint64_t value);
 float series_random(float low, float high);
 int series_random_int(int n); /* 0..n-1 */
+/* Gives the layer a parameter of random numbers. */
+void series_fill(struct c2s_layer *l, enum c2s_role role, int rank, const int64_t *dims, float low,
+                 float high);
 
 /* A chain: start, add.. (each returns the new last layer, borrowed), end. Neural layers: 3x3, same
  * padding. Pool: max, 2x2, stride 2, same padding. Names are the caller's, kept by copy. */

@@ -17,6 +17,7 @@ enum cmd_arg_type {
     ARG_LAYER,   /* name of a layer of the current version */
     ARG_VERSION, /* v3, 3, a tag, HEAD, HEAD~2 */
     ARG_COMMAND, /* name of a command, or a rule id */
+    ARG_PROBLEM, /* a rule id, or the name of a layer of the current version */
     ARG_INTEGER, /* low..high */
     ARG_REAL,    /* low..high, finite */
     ARG_CHOICE   /* one of choices, or its unique beginning */

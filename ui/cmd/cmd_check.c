@@ -6,19 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const levels[] = {"keras", "akida", "akd1000", NULL};
-static const char *const profiles[] = {"production", "preproduction", NULL};
-
-static int choice(const struct cmd_args *a, const char *option, const char *const *choices,
-                  int fallback)
-{
-    const char *name = cmd_text(a, option);
-    for (int i = 0; name && choices[i]; i++)
-        if (strcmp(choices[i], name) == 0)
-            return i;
-    return fallback;
-}
-
 /* Looks at the data in use, if any; data that cannot be read is told, and left out. */
 static bool survey(struct cmd_ctx *ctx, const char *version, struct view_check *c,
                    struct c2s_survey *out, struct c2s_error *err)
@@ -48,9 +35,8 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (!common_version(ctx, a, "VERSION", &v, err))
         return false;
     struct c2s_check_options options = common_check_options(ctx, v);
-    options.level = c.level = (enum c2s_level)choice(a, "--level", levels, C2S_LEVEL_AKD1000);
-    options.profile = c.profile =
-        (enum c2s_profile)choice(a, "--profile", profiles, C2S_PROFILE_PRODUCTION);
+    options.level = c.level = common_level(a);
+    options.profile = c.profile = common_profile(a);
     bool ok = cmd_flag(a, "--no-data") || survey(ctx, cmd_text(a, "VERSION"), &c, &looked, err);
     options.data = c.survey ? &looked.facts : NULL;
     ok = ok && c2s_check(v->model, &options, &findings, err);
@@ -74,16 +60,8 @@ const struct cmd_entry entry_check = {
     .args =
         (const struct cmd_arg[]){
             {.name = "VERSION", .type = ARG_VERSION, .help = "default: the current version"},
-            {.name = "--level",
-             .value = "LEVEL",
-             .type = ARG_CHOICE,
-             .choices = levels,
-             .help = "keras, akida or akd1000"},
-            {.name = "--profile",
-             .value = "PROFILE",
-             .type = ARG_CHOICE,
-             .choices = profiles,
-             .help = "which chips: production (default) or the first samples, preproduction"},
+            COMMON_LEVEL_ARG,
+            COMMON_PROFILE_ARG,
             {.name = "--no-data", .type = ARG_FLAG, .help = "look at the model alone"},
             {0}},
     .flags = CMD_NEEDS_MODEL,

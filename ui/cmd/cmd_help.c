@@ -2,7 +2,7 @@
 #include "args.h"
 #include "table.h"
 
-#include <c2s/finding.h>
+#include <c2s/fix.h>
 
 #include <ctype.h>
 #include <stdio.h>
@@ -72,6 +72,19 @@ static bool show_command(struct cmd_ctx *ctx, const struct cmd_entry *entry, str
     return cmd_show(ctx, s, err);
 }
 
+/* What fix does about the rule; for people and for machines. */
+static void add_fixes(struct sheet *s, const struct c2s_rule_info *rule)
+{
+    sheet_fact_item(s, "fixes", NULL);
+    for (const struct c2s_fix_info *fix = c2s_fixes(); fix->id; fix++) {
+        if (!strstr(fix->rules, rule->id))
+            continue;
+        sheet_before(s, SHEET_PLAIN, "fix %s%s: %s", rule->id,
+                     fix->is_exact ? "" : " --approximate", fix->title);
+        sheet_fact_item(s, "fixes", fix->title);
+    }
+}
+
 static bool show_rule(struct cmd_ctx *ctx, const struct c2s_rule_info *rule, struct c2s_error *err)
 {
     struct sheet *s = sheet_create("%s: %s", rule->id, rule->title);
@@ -81,6 +94,7 @@ static bool show_rule(struct cmd_ctx *ctx, const struct c2s_rule_info *rule, str
     sheet_before(s, SHEET_PLAIN, "what to do: %s", rule->remedy);
     sheet_before(s, SHEET_DIM, "source: %s", rule->source);
     sheet_next(s, "Next: check");
+    add_fixes(s, rule);
     sheet_fact_text(s, "rule", rule->id);
     sheet_fact_text(s, "severity", c2s_severity_name(rule->severity));
     sheet_fact_text(s, "level", c2s_level_name(rule->level));
@@ -102,6 +116,7 @@ static bool show_rules(struct cmd_ctx *ctx, struct c2s_error *err)
     sheet_column(s, "reason", NULL, SHEET_LEFT);
     sheet_column(s, "remedy", NULL, SHEET_LEFT);
     sheet_column(s, "source", NULL, SHEET_LEFT);
+    sheet_column(s, "fix", NULL, SHEET_LEFT);
     for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++) {
         sheet_row(s, SHEET_PLAIN);
         sheet_text(s, rule->id);
@@ -111,6 +126,9 @@ static bool show_rules(struct cmd_ctx *ctx, struct c2s_error *err)
         sheet_text(s, rule->reason);
         sheet_text(s, rule->remedy);
         sheet_text(s, rule->source);
+        bool has_exact, has_approximate;
+        c2s_fix_answers(rule, &has_exact, &has_approximate);
+        sheet_text(s, has_exact ? "exact" : has_approximate ? "approximate" : NULL);
     }
     sheet_next(s, "Next: help E014 says more of one; man 7 c2s-rules of all; check applies them");
     return cmd_show(ctx, s, err);

@@ -13,6 +13,29 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
     return c2s_session_version(ctx->session, cmd_text(a, name), out, err);
 }
 
+const char *const common_levels[] = {"keras", "akida", "akd1000", NULL};
+const char *const common_profiles[] = {"production", "preproduction", NULL};
+
+static int choice(const struct cmd_args *a, const char *option, const char *const *choices,
+                  int fallback)
+{
+    const char *name = cmd_text(a, option);
+    for (int i = 0; name && choices[i]; i++)
+        if (strcmp(choices[i], name) == 0)
+            return i;
+    return fallback;
+}
+
+enum c2s_level common_level(const struct cmd_args *a)
+{
+    return (enum c2s_level)choice(a, "--level", common_levels, C2S_LEVEL_AKD1000);
+}
+
+enum c2s_profile common_profile(const struct cmd_args *a)
+{
+    return (enum c2s_profile)choice(a, "--profile", common_profiles, C2S_PROFILE_PRODUCTION);
+}
+
 struct c2s_check_options common_check_options(struct cmd_ctx *ctx, const struct c2s_version *v)
 {
     const struct c2s_dataset_record *data = c2s_session_data_record(ctx->session);

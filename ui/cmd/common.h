@@ -9,6 +9,20 @@ bool common_version(struct cmd_ctx *ctx, const struct cmd_args *a, const char *n
                     const struct c2s_version **out, struct c2s_error *err) C2S_MUST_CHECK;
 /* What check asks for unless told otherwise: AKD1000, the scaling of the data in use. */
 struct c2s_check_options common_check_options(struct cmd_ctx *ctx, const struct c2s_version *v);
+/* The options --level and --profile of commands that check, and what was chosen. */
+extern const char *const common_levels[], *const common_profiles[];
+#define COMMON_LEVEL_ARG                                                                           \
+    {                                                                                              \
+        .name = "--level", .value = "LEVEL", .type = ARG_CHOICE, .choices = common_levels,         \
+        .help = "keras, akida or akd1000"                                                          \
+    }
+#define COMMON_PROFILE_ARG                                                                         \
+    {                                                                                              \
+        .name = "--profile", .value = "PROFILE", .type = ARG_CHOICE, .choices = common_profiles,   \
+        .help = "which chips: production (default) or the first samples, preproduction"            \
+    }
+enum c2s_level common_level(const struct cmd_args *a);
+enum c2s_profile common_profile(const struct cmd_args *a);
 /* Such findings, without a look at the data; end with c2s_findings_finish. */
 bool common_check(struct cmd_ctx *ctx, const struct c2s_version *v, struct c2s_findings *out,
                   struct c2s_error *err) C2S_MUST_CHECK;

@@ -74,6 +74,21 @@ static void offer_commands(struct completer *c)
         offer(c, cmd_table[i]->name);
 }
 
+static void offer_rules(struct completer *c)
+{
+    for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++)
+        offer(c, rule->id);
+}
+
+/* Rules that some fix answers. */
+static void offer_fixable(struct completer *c)
+{
+    bool has_exact, has_approximate;
+    for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++)
+        if (c2s_fix_answers(rule, &has_exact, &has_approximate))
+            offer(c, rule->id);
+}
+
 static void offer_value(struct cmd_ctx *ctx, const struct cmd_arg *arg, struct completer *c)
 {
     switch (arg->type) {
@@ -90,8 +105,11 @@ static void offer_value(struct cmd_ctx *ctx, const struct cmd_arg *arg, struct c
     case ARG_COMMAND:
         offer_commands(c);
         offer(c, "rules");
-        for (const struct c2s_rule_info *rule = c2s_rules(); rule->id; rule++)
-            offer(c, rule->id);
+        offer_rules(c);
+        break;
+    case ARG_PROBLEM:
+        offer_fixable(c);
+        offer_layers(ctx, c);
         break;
     case ARG_PATH:
         c->out->is_path = c->n_prefix == 0;

@@ -14,6 +14,7 @@
     X(diff)                                                                                        \
     X(eval)                                                                                        \
     X(export)                                                                                      \
+    X(fix)                                                                                         \
     X(gc)                                                                                          \
     X(help)                                                                                        \
     X(hist)                                                                                        \

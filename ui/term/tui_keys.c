@@ -163,6 +163,11 @@ static void ask_activations(struct tui *t)
     tui_prompt_open(t, ':', "quantize activations 4");
 }
 
+static void ask_fix(struct tui *t)
+{
+    tui_prompt_open(t, ':', "fix --all");
+}
+
 static void ask_weights(struct tui *t)
 {
     tui_prompt_open(t, ':', "quantize weights 4 --input 8");
@@ -344,6 +349,7 @@ static const struct key keys[] = {
     {'E', "E", NULL, "accuracy of integer execution, as on the chip", ALL, evaluate_akida},
     {'!', "!", "check", "problems on the way to Akida", ALL, check},
     {'i', "i", NULL, "facts of the version", ALL, information},
+    {'f', "f", NULL, "fix what check found: asks what", ALL, ask_fix},
     {'A', "A", NULL, "quantize activations: asks for the bits", ALL, ask_activations},
     {'W', "W", NULL, "quantize weights: asks for the bits", ALL, ask_weights},
     {'R', "R", NULL, "retrain: asks for the epochs; Esc stops it and keeps the best", ALL,

@@ -76,10 +76,22 @@ struct view_calibrated {                      /* a calibration, and what it did 
 struct sheet *view_calibrated(const struct view_calibrated *c);
 struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
                              const struct c2s_quantize_report *r, double seconds);
+struct view_fix { /* what fix was asked and what it said */
+    const struct c2s_fix_report *report;
+    const char *command; /* that carries it out: "fix E014 --level akida" */
+    bool is_preview, is_new;
+    struct c2s_layer_difference *differences; /* of a preview; NULL = none */
+    int n_differences;
+};
+/* v: the current version, after it. */
+struct sheet *view_fixed(const struct c2s_version *v, const struct view_fix *f);
 struct sheet *view_version(const struct c2s_version *v, const char *tags);
 /* "cnn2snn 2.2" */
 const char *view_dialect(enum c2s_dialect dialect);
 
+/* "kernel 3x3 -> 5x5  padding valid -> same"; "" = nothing but weights and bits. Returns out. */
+char *view_form_change(const struct c2s_layer *a, const struct c2s_layer *b, char *out,
+                       size_t size);
 struct sheet *view_difference(const struct c2s_version *a, const struct c2s_version *b,
                               const struct c2s_layer_difference *rows, int n_rows, bool all);
 

@@ -15,11 +15,26 @@ static bool was_explained(const struct c2s_findings *f, int i)
     return false;
 }
 
+/* "fix E014", or with --approximate; "" = no fix answers the rule, unless asked for by name only.
+ */
+static char *fix_command(const struct c2s_rule_info *rule, char *out, size_t size)
+{
+    bool has_exact = false, has_approximate = false;
+    for (const struct c2s_fix_info *fix = c2s_fixes(); fix->id; fix++)
+        if (!fix->is_optional && strstr(fix->rules, rule->id))
+            *(fix->is_exact ? &has_exact : &has_approximate) = true;
+    out[0] = '\0';
+    if (has_exact || has_approximate)
+        snprintf(out, size, "fix %s%s", rule->id, has_exact ? "" : " --approximate");
+    return out;
+}
+
 static void add_finding(struct sheet *s, const struct c2s_model *m, const struct c2s_findings *f,
                         int i)
 {
     const struct c2s_finding *row = &f->rows[i];
     const struct c2s_rule_info *rule = row->rule;
+    char fix[40];
     sheet_row(s, SHEET_PLAIN);
     sheet_text(s, rule->id);
     sheet_mark(s, severity_role[rule->severity]);
@@ -35,10 +50,15 @@ static void add_finding(struct sheet *s, const struct c2s_model *m, const struct
     sheet_text(s, rule->reason);
     sheet_text(s, rule->remedy);
     sheet_text(s, rule->source);
+    sheet_text(s, fix_command(rule, fix, sizeof fix)[0] ? fix : NULL);
     if (was_explained(f, i))
         return;
     sheet_note(s, SHEET_DIM, "why: %s", rule->reason);
     sheet_note(s, SHEET_PLAIN, "do:  %s", rule->remedy);
+    if (fix[0])
+        sheet_note(s, SHEET_PLAIN, "fix: '%s' tries it%s", fix,
+                   strstr(fix, "--approximate") ? "; the outputs change"
+                                                : "; the outputs stay the same");
 }
 
 /* How far the model gets, in one clause. */
@@ -87,6 +107,18 @@ static void add_columns(struct sheet *s)
     sheet_column(s, "reason", NULL, SHEET_LEFT);
     sheet_column(s, "remedy", NULL, SHEET_LEFT);
     sheet_column(s, "source", NULL, SHEET_LEFT);
+    sheet_column(s, "fix", NULL, SHEET_LEFT);
+}
+
+/* Something may be done about the errors without leaving the program. */
+static bool has_fixable_error(const struct c2s_findings *f)
+{
+    char fix[40];
+    for (int i = 0; i < f->n_rows; i++)
+        if (f->rows[i].rule->severity == C2S_ERROR &&
+            fix_command(f->rows[i].rule, fix, sizeof fix)[0])
+            return true;
+    return false;
 }
 
 struct sheet *view_findings(const struct c2s_version *v, const struct view_check *c)
@@ -116,7 +148,10 @@ struct sheet *view_findings(const struct c2s_version *v, const struct view_check
                 c->profile == C2S_PROFILE_PRODUCTION ? "" : " ",
                 c->profile == C2S_PROFILE_PRODUCTION ? "" : c2s_profile_name(c->profile),
                 verdict(f, c->level, is_quantized));
-    if (f->n_errors + f->n_warnings > 0)
+    if (has_fixable_error(f))
+        sheet_next(s, "Next: fix --all --dry-run; help %s says more; layers shows where",
+                   f->rows[0].rule->id);
+    else if (f->n_errors + f->n_warnings > 0)
         sheet_next(s, "Next: help %s says more; layers shows where", f->rows[0].rule->id);
     else if (is_quantized)
         sheet_next(s, "Next: eval --akida, export %s FILE.fbz", name);

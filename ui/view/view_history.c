@@ -256,7 +256,7 @@ static void describe_rule(const struct c2s_layer_difference *d, char *out, size_
 /* What differs, in a few words; "" = nothing. */
 static void describe_difference(const struct c2s_layer_difference *d, char *out, size_t size)
 {
-    char a[12], b[12], rule[100];
+    char a[12], b[12], rule[100], form[120];
     size_t used = 0;
     out[0] = '\0';
     if (!d->first || !d->second) {
@@ -277,8 +277,11 @@ static void describe_difference(const struct c2s_layer_difference *d, char *out,
     if (used == 0 && d->first->op != d->second->op)
         used += (size_t)snprintf(out + used, size - used, "%s -> %s  ", d->first->class_name,
                                  d->second->class_name);
-    if (d->is_moved)
+    if (view_form_change(d->first, d->second, form, sizeof form)[0] && used < size)
+        used += (size_t)snprintf(out + used, size - used, "%s  ", form);
+    if (d->is_moved && used < size)
         used += (size_t)snprintf(out + used, size - used, "moved here  ");
+    used = used < size ? used : strlen(out);
     if (used == 0 && d->weights_differ)
         used += (size_t)snprintf(out, size, "weights changed");
     while (used > 0 && out[used - 1] == ' ')

@@ -12,6 +12,7 @@ struct c2s_fix_info {  /* one row of the table of fixes */
     const char *id;    /* "split_activation" */
     const char *rules; /* ids of the rules it answers, with commas: "E005,E017" */
     bool is_exact;
+    bool is_optional;  /* only when its rule or layer is named: nothing on the chip depends on it */
     const char *title; /* one line: what it does */
 };
 const struct c2s_fix_info *c2s_fixes(void); /* in the order in which they are applied; ends with id
@@ -46,13 +47,19 @@ struct c2s_fix_report {
     int n_changes, n_left;
     bool is_exact;     /* no change altered the function */
     double difference; /* measured, of the largest output; NAN = no engine can compute the model */
+    int64_t n_samples; /* measured on so many of the request; 0 = on a random batch */
     int n_errors_before, n_errors_after;
 };
 
-/* *out is new, or NULL when nothing was to change (that is no failure: the report says why). Exact
- * changes whose measured difference is above 1e-5 fail with STATE and name the fix. A fix works on
- * float and quantized models alike, unless it says so in the report. Fails also: USAGE (no such
- * rule), NOT_FOUND (layers names nothing), CANCELLED, NOMEM. */
+/* *out is new, or NULL when nothing was to change (that is no failure: the report says why). Fixes
+ * are applied one at a time, each to the first finding it can take out without adding an error,
+ * until none can; what they do follows from the model alone, never from samples or input scaling.
+ * Errors that come to light only after (of thresholds and steps, which need a model that converts)
+ * count in n_errors_after. Exact changes whose measured difference is above 1e-5 fail with STATE
+ * and name the fix; compared is what stands in front of a last softmax, sigmoid or tanh. A fix
+ * works on float and quantized models alike, unless it says so in the report. Fails also: USAGE (no
+ * such rule, or one that the level asked for leaves out), NOT_FOUND (layers names nothing),
+ * CANCELLED, NOMEM. */
 bool c2s_fix(const struct c2s_model *m, const struct c2s_fix_request *request,
              const struct c2s_progress *progress, struct c2s_model **out,
              struct c2s_fix_report *report, struct c2s_error *err) C2S_MUST_CHECK;

@@ -53,6 +53,11 @@ const char *c2s_note_kind_name(enum c2s_note_kind kind); /* "assumed" */
 /* Removes a layer that has exactly one input: its readers read that input instead, indices behind
  * it move down by one. Fails: STATE if it has another number of inputs. */
 bool c2s_model_remove(struct c2s_model *m, int index, struct c2s_error *err) C2S_MUST_CHECK;
+/* Puts l, which has no inputs yet and is taken even on failure, behind a layer: it reads that one,
+ * and whatever read that one, outputs included, reads l. Indices above `behind` move up by one;
+ * shapes are stale until inferred again. Fails: STATE if the name exists, NOMEM. */
+bool c2s_model_insert(struct c2s_model *m, struct c2s_layer *l, int behind,
+                      struct c2s_error *err) C2S_MUST_CHECK;
 /* Swaps layer `index` with its only input, which must have one input and no other reader (x -> a ->
  * b becomes x -> b -> a). Shapes are stale until inferred again. Fails: STATE. */
 bool c2s_model_swap_with_input(struct c2s_model *m, int index,

@@ -50,6 +50,18 @@ bool c2s_session_load(struct c2s_session *s, const char *path,
 bool c2s_session_quantize(struct c2s_session *s, const struct c2s_quantize_plan *plan, int64_t *id,
                           bool *is_new, struct c2s_quantize_report *report,
                           struct c2s_error *err) C2S_MUST_CHECK;
+/* Without a change the session stays where it is, *is_new is false and the report says why.
+ * Measured on the request's samples, else on some of the data in use if it fits, else on random
+ * numbers; the model that results depends on none of them. report may be NULL; end it with
+ * c2s_fix_report_finish.
+ */
+bool c2s_session_fix(struct c2s_session *s, const struct c2s_fix_request *request, int64_t *id,
+                     bool *is_new, struct c2s_fix_report *report,
+                     struct c2s_error *err) C2S_MUST_CHECK;
+/* The same without making a version: *out is the model it would have, new, or NULL. */
+bool c2s_session_fix_preview(struct c2s_session *s, const struct c2s_fix_request *request,
+                             struct c2s_model **out, struct c2s_fix_report *report,
+                             struct c2s_error *err) C2S_MUST_CHECK;
 
 /* As struct c2s_calibrate_request, with names instead of what they name. */
 struct c2s_calibrate_options {

@@ -1,0 +1,232 @@
+/* Random chains with planted problems of every kind: the outputs stay, what a fix answers alone
+ * goes, errors never grow, a second run finds nothing to do. */
+#include "support.h"
+#include "series.h"
+#include "spec_net.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { N_NETS = 400, MAX_PLANTED = 8 };
+
+struct plan {
+    char line[600];
+    const char *planted[MAX_PLANTED]; /* rules that the exact fixes must clear */
+    int n_planted;
+};
+
+static void add(struct plan *p, const char *text)
+{
+    size_t n = strlen(p->line);
+    snprintf(p->line + n, sizeof p->line - n, " %s", text);
+}
+
+static void plant(struct plan *p, const char *rule, const char *text)
+{
+    add(p, text);
+    assert_true(p->n_planted < MAX_PLANTED);
+    if (rule)
+        p->planted[p->n_planted++] = rule;
+}
+
+/* A convolution, sound or in one of the ways that a fix rewrites. The image keeps its size. */
+static void add_convolution(struct plan *p)
+{
+    switch (series_random_int(12)) {
+    case 0:
+        plant(p, "E006", "conv6d2");
+        break;
+    case 1:
+        plant(p, "E007", "conv4g2");
+        break;
+    case 2:
+        plant(p, "E008", "sep6m2");
+        break;
+    case 3:
+        plant(p, "E029", "conv6k4");
+        break;
+    case 4:
+        plant(p, "E047", "conv6k1x3");
+        break;
+    case 5:
+        plant(p, "E004", "dwk3");
+        break;
+    case 6:
+        plant(p, "E046", "conv6k1v");
+        break;
+    case 7:
+        plant(p, "E004", "pad1,1,1,1 conv6v");
+        break;
+    case 8:
+        add(p, "sep6");
+        break;
+    default:
+        add(p, "conv6");
+    }
+}
+
+/* What ends a block; the next begins with an even number of channels. */
+static void add_activation(struct plan *p)
+{
+    switch (series_random_int(8)) {
+    case 0:
+        plant(p, "E017", "act:relu");
+        break;
+    case 1:
+        plant(p, "E017", "act:relu6");
+        break;
+    case 2:
+        plant(p, "E016", "relu6 relu3");
+        break;
+    case 3:
+        plant(p, "E013", "bn bn relu6");
+        break;
+    case 4:
+        add(p, "bn relu6");
+        break;
+    case 5:
+        add(p, "drop relu");
+        break;
+    default:
+        add(p, "relu6");
+    }
+}
+
+static void add_end(struct plan *p)
+{
+    switch (series_random_int(6)) {
+    case 0:
+        plant(p, "E013", "bn flat dense4");
+        break;
+    case 1:
+        plant(p, "E014", "conv6 max2 relu6 flat dense4");
+        break;
+    case 2:
+        plant(p, "E018", "conv6 relu6 gap dense4");
+        break;
+    case 3:
+        plant(p, "E005", "flat dense6r dense4");
+        break;
+    case 4:
+        plant(p, "E021", "resh864 dense4");
+        break;
+    default:
+        add(p, "flat dense6 relu dense4");
+    }
+}
+
+static void make_plan(struct plan *p)
+{
+    *p = (struct plan){.line = "12,12,3 conv6"};
+    add_activation(p);
+    for (int n = series_random_int(3); n > 0; n--) {
+        add_convolution(p);
+        add_activation(p);
+    }
+    plant(p, NULL, "conv6 relu6");
+    add_end(p);
+}
+
+static void random_chains_are_cleared(void **state)
+{
+    (void)state;
+    int n_changed = 0;
+    for (int i = 0; i < N_NETS; i++) {
+        struct plan p;
+        struct c2s_fix_report r, again;
+        series_seed(1000 + (uint64_t)i);
+        make_plan(&p);
+        struct c2s_model *m = spec_net(p.line);
+        for (int k = 0; k < p.n_planted; k++)
+            if (count_findings(m, p.planted[k], false) == 0)
+                fail_msg("%s: %s is not found", p.line, p.planted[k]);
+        struct c2s_model *fixed = fix_net(m, &(struct fix_asked){0}, &r);
+        for (int k = 0; fixed && k < p.n_planted; k++)
+            if (count_findings(fixed, p.planted[k], false) > 0)
+                fail_msg("%s: %s stays: %s", p.line, p.planted[k],
+                         r.n_left ? r.left[0].text : "unsaid");
+        assert_true((fixed != NULL) == (p.n_planted > 0));
+        assert_true(r.n_errors_after <= r.n_errors_before);
+        if (fixed) {
+            assert_same_function(m, fixed);
+            if (fix_net(fixed, &(struct fix_asked){0}, &again))
+                fail_msg("%s: %s is found only by a second run", p.line, again.changes[0].fix->id);
+            c2s_fix_report_finish(&again);
+            n_changed++;
+        }
+        c2s_fix_report_finish(&r);
+        c2s_model_destroy(fixed);
+        c2s_model_destroy(m);
+    }
+    assert_true(n_changed > N_NETS / 2);
+}
+
+/* The least length of an image's side behind the layer. */
+static int size_behind(int size, const char *word)
+{
+    if (strstr(word, "s2") || strstr(word, "max2") || strstr(word, "avg2"))
+        return size / 2;
+    return strchr(word, 'v') && strncmp(word, "conv", 4) != 0       ? size - 2
+           : strncmp(word, "conv", 4) == 0 && strchr(word + 4, 'v') ? size - 4
+                                                                    : size;
+}
+
+/* Words thrown together: most make no sense to Akida, and many cannot be fixed. */
+static void any_chain_ends_and_keeps_its_function(void **state)
+{
+    (void)state;
+    static const char *const words[] = {
+        "conv6",    "conv4k4",    "conv6k5v",   "conv6v",     "sep6m2",    "sep4k1",
+        "dwk3",     "dwk3m2v",    "bn",         "bnn",        "bnz",       "relu",
+        "relu6",    "leaky3",     "act:relu",   "act:tanh",   "max2",      "max2v",
+        "max2s1v",  "avg2",       "drop",       "act:linear", "conv6r",    "conv4g2",
+        "conv6d2v", "pad1,1,1,1", "pad0,1,0,1", "conv6k1s2",  "conv4k3x5", "resc"};
+    static const char *const ends[] = {"gap",
+                                       "gap relu6 dense4",
+                                       "flat dense4",
+                                       "flat bn dense4x",
+                                       "flat relu6 dense4",
+                                       "flat drop dense4 dense3",
+                                       "dense4",
+                                       "flat dense4r bn dense3"};
+    const int n_words = sizeof words / sizeof words[0], n_ends = sizeof ends / sizeof ends[0];
+    int n_changes = 0;
+    for (int i = 0; i < N_NETS; i++) {
+        struct plan p = {.line = "24,26,4"};
+        series_seed(5000 + (uint64_t)i);
+        for (int n = 1 + series_random_int(9), size = 24; n > 0; n--) {
+            const char *word = words[series_random_int(n_words)];
+            int next = size_behind(size, word);
+            if (next >= 7) { /* as large as any window */
+                add(&p, word);
+                size = next;
+            }
+        }
+        add(&p, ends[series_random_int(n_ends)]);
+        struct c2s_model *m = spec_net(p.line);
+        for (int approximate = 0; approximate < 2; approximate++) {
+            struct c2s_fix_report r;
+            struct fix_asked asked = {.approximate = approximate, .integers = i % 2};
+            struct c2s_model *fixed = fix_net(m, &asked, &r);
+            assert_true(fixed || r.n_changes == 0);
+            if (r.n_errors_after > r.n_errors_before)
+                fail_msg("%s: errors %d -> %d", p.line, r.n_errors_before, r.n_errors_after);
+            n_changes += r.n_changes;
+            if (fixed && r.is_exact)
+                assert_same_function(m, fixed);
+            c2s_fix_report_finish(&r);
+            c2s_model_destroy(fixed);
+        }
+        c2s_model_destroy(m);
+    }
+    assert_true(n_changes > N_NETS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_chains_are_cleared),
+        cmocka_unit_test(any_chain_ends_and_keeps_its_function),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
