@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "h5/datatype.h"
 #include "h5/symbols.h"
 
 #define MAX_BLOCKS        256       /* of one object header */
 #define MAX_BLOCK_BYTES   (1 << 24) /* of one block of an object header */
+#define MESSAGE_TYPE      0x03
 #define MESSAGE_ATTRIBUTE 0x0c
 #define MESSAGE_CONTINUED 0x10
 #define MESSAGE_SYMBOLS   0x11
@@ -194,7 +196,8 @@ static bool attribute_fits(const unsigned char *p, uint64_t bytes)
     if (p[0] > 1 && (p[1] & 3) != 0)
         return true;
     uint64_t head = a.space_bytes > 0 && a.space[0] == 1 ? 8 : 4;
-    if (a.type_bytes < 8 || a.space_bytes < head || a.space_bytes < head + 8u * a.space[1])
+    if (!h5_datatype_fits(a.type, a.type_bytes) || a.space_bytes < head ||
+        a.space_bytes < head + 8u * a.space[1])
         return false;
     if (a.space[0] == 2 && a.space[3] == 2) /* no shape at all, no data */
         return true;
@@ -203,6 +206,13 @@ static bool attribute_fits(const unsigned char *p, uint64_t bytes)
         if (__builtin_mul_overflow(needed, h5_heap_number(a.space + head + 8 * i, 8), &needed))
             return false;
     return needed <= a.data_bytes;
+}
+
+static bool message_fits(unsigned type, const unsigned char *p, uint64_t bytes)
+{
+    return type == MESSAGE_ATTRIBUTE ? attribute_fits(p, bytes)
+           : type == MESSAGE_TYPE    ? h5_datatype_fits(p, bytes)
+                                     : true;
 }
 
 /* The references inside an attribute message of that name, or NULL; *n is their size. */
@@ -238,7 +248,7 @@ static unsigned char *search_block(struct header *h, const struct block *block, 
             *ok = add_symbols(h, p + head, bytes);
         else if (type == MESSAGE_ATTRIBUTE && !is_shared)
             refs = match_attribute(p + head, bytes, name, n);
-        if (type == MESSAGE_ATTRIBUTE && !is_shared && !attribute_fits(p + head, bytes))
+        if (!is_shared && !message_fits(type, p + head, bytes))
             *ok = false;
         if (*ok && refs) {
             found = c2s_malloc(*n);
