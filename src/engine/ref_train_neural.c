@@ -12,31 +12,35 @@ struct products {
     int64_t ins, outs, groups; /* channels of a pixel, and groups of them */
 };
 
-static void product(const struct products *p, int64_t in, int64_t out, int64_t k)
+/* The products of one input number and n outputs in a row; arguments are offsets. */
+static void product_row(const struct products *p, int64_t in, int64_t out, int64_t k, int64_t n)
 {
-    if (p->y)
-        p->y[out] += p->x[in] * (double)p->w[k];
+    double x = p->x[in], sum = 0;
+    for (int64_t o = 0; p->y && o < n; o++)
+        p->y[out + o] += x * (double)p->w[k + o];
+    for (int64_t o = 0; p->dw && o < n; o++)
+        p->dw[k + o] += p->dy[out + o] * x;
+    for (int64_t o = 0; p->dx && o < n; o++)
+        sum += p->dy[out + o] * (double)p->w[k + o];
     if (p->dx)
-        p->dx[in] += p->dy[out] * (double)p->w[k];
-    if (p->dw)
-        p->dw[k] += p->dy[out] * p->x[in];
+        p->dx[in] += sum;
 }
 
-/* The products of one input pixel and one output pixel under one kernel tap [ins / groups, outs];
- * arguments are offsets. */
+/* Those of one input pixel and one output pixel under one kernel tap [ins / groups, outs]. */
 static void full_tap(const struct products *p, int64_t in, int64_t out, int64_t tap)
 {
     int64_t ins = p->ins / p->groups, outs = p->outs / p->groups;
     for (int64_t i = 0; i < p->ins; i++)
-        for (int64_t o = i / ins * outs; o < (i / ins + 1) * outs; o++)
-            product(p, in + i, out + o, (tap * ins + i % ins) * p->outs + o);
+        product_row(p, in + i, out + i / ins * outs,
+                    (tap * ins + i % ins) * p->outs + i / ins * outs, outs);
 }
 
 /* Kernel tap [ins, outs / ins]: each input channel has outputs of its own. */
 static void depthwise_tap(const struct products *p, int64_t in, int64_t out, int64_t tap)
 {
-    for (int64_t o = 0; o < p->outs; o++)
-        product(p, in + o / (p->outs / p->ins), out + o, tap * p->outs + o);
+    int64_t outs = p->outs / p->ins;
+    for (int64_t i = 0; i < p->ins; i++)
+        product_row(p, in + i, out + i * outs, tap * p->outs + i * outs, outs);
 }
 
 /* Every product of a convolution of the layer's geometry. */

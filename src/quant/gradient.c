@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/wide_code.h"
+#include "quant/level.h"
 
 /* Weights are seen as rows of up to COLUMNS numbers, and every column has sums of its own: loops
  * become vector code, and the order of the sums is fixed. */
@@ -27,15 +28,10 @@ struct group {
     double mean[COLUMNS], deviation[COLUMNS], share[COLUMNS];
 };
 
-/* round(w * sf) half to even, at most one beyond kmax; without a call: adding 1.5 * 2^23 leaves no
- * bit for a fraction. */
+/* At most one beyond kmax, which tells what is clipped. */
 static inline float level_of(float w, float sf, float kmax)
 {
-    const float shift = 12582912.0f, limit = kmax + 1.0f;
-    float u = w * sf;
-    u = u > limit ? limit : u;
-    u = u < -limit ? -limit : u;
-    return (u + shift) - shift;
+    return quantizer_level(w, sf, kmax + 1.0f);
 }
 
 static void find_range(const struct group *g, const struct piece *p, float *range)

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/level.h"
+
 /* Every stride-th weight of a tensor, n of them: one channel, or all with stride 1. */
 struct view {
     const float *w;
@@ -163,26 +165,42 @@ bool c2s_quantizer_integers(const struct c2s_quantizer_spec *spec, const struct 
         return false;
     float kmax = largest_integer(spec);
     int64_t n = c2s_tensor_count(w), channels = sf->rank ? sf->dims[0] : 1;
-    for (int64_t i = 0; i < n; i++) {
-        float q = rintf(c2s_f32(w)[i] * c2s_f32(sf)[i % channels]);
-        c2s_i8(t)[i] = (int8_t)fminf(fmaxf(q, -kmax), kmax);
-    }
+    for (int64_t i = 0; i < n; i++)
+        c2s_i8(t)[i] = (int8_t)quantizer_level(c2s_f32(w)[i], c2s_f32(sf)[i % channels], kmax);
     *integers = t;
     return true;
+}
+
+/* A row with a scale for each number, or rows with one scale. Adding 0 makes -0 the 0 that dividing
+ * the integer gives. */
+static void fake_row(const float *w, const float *sf, float kmax, int64_t n, float *out)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (quantizer_level(w[i], sf[i], kmax) + 0.0f) / sf[i];
+}
+
+static void fake_rows(const float *w, float sf, float kmax, int64_t n, float *out)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        out[i] = (quantizer_level(w[i], sf, kmax) + 0.0f) / sf;
 }
 
 bool c2s_quantizer_fake(const struct c2s_quantizer_spec *spec, const struct c2s_tensor *w,
                         const struct c2s_tensor *sf, struct c2s_tensor **quantized,
                         struct c2s_error *err)
 {
-    struct c2s_tensor *integers = NULL;
-    if (!c2s_quantizer_integers(spec, w, sf, &integers, err))
+    if (!accepts(spec, w, err) || !fits(w, sf, err))
         return false;
     struct c2s_tensor *t = c2s_tensor_create(C2S_F32, w->rank, w->dims, err);
-    int64_t n = c2s_tensor_count(w), channels = sf->rank ? sf->dims[0] : 1;
-    for (int64_t i = 0; t && i < n; i++)
-        c2s_f32(t)[i] = (float)c2s_i8(integers)[i] / c2s_f32(sf)[i % channels];
-    c2s_tensor_unref(integers);
+    float kmax = largest_integer(spec);
+    int64_t n = c2s_tensor_count(w), channels = sf->rank ? sf->dims[0] : n;
+    for (int64_t i = 0; t && i < n; i += channels)
+        if (sf->rank)
+            fake_row(c2s_f32(w) + i, c2s_f32(sf), kmax, channels, c2s_f32(t) + i);
+        else
+            fake_rows(c2s_f32(w), *c2s_f32(sf), kmax, n, c2s_f32(t));
     *quantized = t;
     return t != NULL;
 }
