@@ -71,8 +71,16 @@ static void naive_engine(void **state)
     every_allocation_may_fail("ref", "training/branched.h5");
 }
 
+static void fast_engine(void **state)
+{
+    (void)state;
+    every_allocation_may_fail("dnnl", "training/trained.h5");
+    every_allocation_may_fail("dnnl", "training/branched.h5");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(naive_engine)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(naive_engine),
+                                       cmocka_unit_test(fast_engine)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

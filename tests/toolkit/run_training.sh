@@ -6,6 +6,6 @@ cd "$(dirname "$0")/../.."
 messages=$(mktemp)
 trap 'rm -f "$messages"' EXIT
 ".cache/toolkit/${1:?release}/bin/python" tests/toolkit/training.py tests/data \
-    build-test/tests/toolkit/train_steps ref 2>"$messages" && exit 0
+    build-test/tests/toolkit/train_steps ref dnnl 2>"$messages" && exit 0
 tail -n 20 "$messages"
 exit 1

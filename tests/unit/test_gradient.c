@@ -12,7 +12,7 @@
 
 #define DIMS(...) ((const int64_t[]){__VA_ARGS__})
 
-static const char *const engines[] = {"ref"};
+static const char *const engines[] = {"ref", "dnnl"};
 enum { n_engines = sizeof engines / sizeof *engines };
 
 static struct random rng;
