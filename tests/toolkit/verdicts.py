@@ -65,7 +65,7 @@ def ask_akida(answers, model):
     if IS_18:
         found = akida.compatibility.model_hardware_incompatibilities(model, akida.NsocVersion.v1)
         # The first chips have no input convolution, so what it says of one is of no use.
-        if isinstance(model.layers[0], akida.InputConvolutional):
+        if model.layers[0].parameters.layer_type == akida.LayerType.InputConvolutional:
             found = [text for text in found if not text.startswith("Layer %s " % model.layers[0].name)]
         if found:
             answers["v1"] = short(" | ".join(found).replace("is not compatible with hardware:", ""), 2)
