@@ -135,8 +135,8 @@ bool session_open_spec(const struct c2s_dataset_spec *spec, struct c2s_dataset *
     struct c2s_dataset_options options = spec->options;
     if (!open_part(spec, &options, data, err))
         return false;
-    if (options.scale == 1) /* what needs not be said */
-        options.scale = 0;
+    if (options.scale == 0) /* said, for on replay the scale of other data in use would hold */
+        options.scale = 1;
     if (c2s_dataset_text(spec->path, &options, text, err))
         return true;
     c2s_dataset_close(*data);

@@ -25,7 +25,7 @@ done
 cmp workspace.c2s.versions replay.c2s-workspace.versions && echo "versions are the same: $(wc -l <workspace.c2s.versions) lines"
 # Nothing better.
 run checkout v4
-run "${train[@]}" --epochs 1 --lr 100 --optimizer sgd 2>/dev/null | tail -2
+run "${train[@]}" --epochs 1 --lr 100 --optimizer sgd 2>/dev/null | tail -4
 # What is refused.
 run retrain
 run retrain --data nowhere

@@ -1,7 +1,7 @@
 # A training whose program is killed goes on to the same weights; Ctrl-C keeps the best so far, and
 # its step says where it stopped.
-data=fashion-mnist-1k,split=test,limit=60
-train="retrain --data $data --batch 10 --engine ref --epochs 3 --augment shift=1"
+data=fashion-mnist-1k,split=test,limit=300
+train="retrain --data $data --batch 20 --epochs 6 --augment shift=1"
 query() { "$C2S_PROGRAM" -w "$1" --mode csv sql "$2" 2>/dev/null | tail -n +2; }
 prepare() {
     "$C2S_PROGRAM" -q -w "$1" -c 'load fm_sep.h5' -c 'data use fashion-mnist-1k --scale 255' -c 'quantize all 2 --input 8' >/dev/null

@@ -149,6 +149,21 @@ static void without_training_data_nothing_is_trained(void **state)
     refuses(b, &plan, C2S_IO, "nowhere");
 }
 
+/* A replay must not take the scale of whatever data is in use then. */
+static void the_scale_is_always_said(void **state)
+{
+    struct bench *b = *state;
+    char data[700];
+    struct c2s_retrain_plan plan = tiny_plan();
+    snprintf(data, sizeof data, "%s,scale=1", b->folder);
+    plan.data = data;
+    plan.train.learning_rate = 1e-4;
+    plan.train.validation = 0;
+    struct c2s_retrained r = retrain(b, &plan);
+    assert_non_null(strstr(c2s_session_current(b->session)->info.step, ",split=train,scale=1 "));
+    c2s_retrained_finish(&r);
+}
+
 static void validation_data_decides(void **state)
 {
     struct bench *b = *state;
@@ -326,6 +341,7 @@ int main(void)
         ON_BENCH(it_trains_on_the_training_part),
         ON_BENCH(training_data_in_use_is_taken_as_it_is),
         ON_BENCH(without_training_data_nothing_is_trained),
+        ON_BENCH(the_scale_is_always_said),
         ON_BENCH(validation_data_decides),
         ON_BENCH(a_full_disk_loses_no_epoch_before),
         ON_BENCH(changed_data_cannot_be_gone_on_with),

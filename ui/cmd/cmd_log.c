@@ -46,7 +46,8 @@ const struct cmd_entry entry_log = {
     .name = "log",
     .group = "history",
     .summary = "the versions: parent, step, accuracies, time",
-    .details = "Accuracies are those on the data in use. --script prints commands that make the "
+    .details = "Accuracies are those on the data in use; (best) is the highest of those made here. "
+               "--script prints commands that make the "
                "same versions in an empty workspace.",
     .example = "log\nlog --script",
     .see = "show, diff, checkout, source",

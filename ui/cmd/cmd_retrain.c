@@ -159,7 +159,7 @@ const struct cmd_entry entry_retrain = {
         "commas, any of split=train, split=test, scale=X, shift=X, limit=N, seed=N, labels=FILE. "
         "Ctrl-C stops and keeps the best epoch so far; a training whose program was killed goes on "
         "with --resume, to the same result.",
-    .example = "retrain --epochs 1 --data fashion-mnist-1k,limit=60 --batch 20 --engine ref",
+    .example = "retrain --epochs 1 --data fashion-mnist-1k,limit=300 --batch 50",
     .see = "quantize, eval, compare, show",
     .args =
         (const struct cmd_arg[]){

@@ -117,10 +117,26 @@ static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
     sheet_textf(s, "%.1f +-%.1f", 100 * accuracy(m), 100 * view_margin(&m->metrics));
 }
 
+/* The best of the versions that were made here, when several were measured; 0 = none. */
+static int64_t best_version(const struct view_history *h)
+{
+    const struct view_history_row *best = NULL;
+    int n = 0;
+    for (int i = 0; i < h->n_rows; i++) {
+        const struct view_history_row *row = &h->rows[i];
+        if (!row->parent || !row->has_keras)
+            continue;
+        n++;
+        if (!best || accuracy(&row->keras) > accuracy(&best->keras))
+            best = row;
+    }
+    return n > 1 ? best->id : 0;
+}
+
 static void add_history_row(struct sheet *s, const struct view_history *h, int i)
 {
     const struct view_history_row *row = &h->rows[i];
-    bool is_current = row->id == h->current;
+    bool is_current = row->id == h->current, is_best = row->id == best_version(h);
     char name[24], when[32], step[256];
     sheet_row(s, is_current ? SHEET_CURRENT : SHEET_PLAIN);
     sheet_text(s, is_current ? "*" : "");
@@ -134,7 +150,10 @@ static void add_history_row(struct sheet *s, const struct view_history *h, int i
     add_accuracy(s, row->has_chip, &row->chip);
     sheet_integer(s, row->created);
     sheet_text(s, view_time(row->created, when, sizeof when));
+    sheet_bool(s, is_best);
     sheet_text(s, row->tags);
+    sheet_textf(s, "%s%s%s", row->tags, is_best && row->tags[0] ? " " : "",
+                is_best ? "(best)" : "");
 }
 
 static bool has_several_models(const struct view_history *h)
@@ -161,7 +180,9 @@ struct sheet *view_history(const struct view_history *h)
     sheet_column(s, NULL, "chip %", SHEET_RIGHT);
     sheet_column(s, "created", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "time", SHEET_RIGHT);
-    sheet_column(s, "tags", "tags", SHEET_LEFT);
+    sheet_column(s, "is_best", NULL, SHEET_LEFT);
+    sheet_column(s, "tags", NULL, SHEET_LEFT);
+    sheet_column(s, NULL, "tags", SHEET_LEFT);
     for (int i = h->n_rows - 1; i >= 0; i--)
         add_history_row(s, h, i);
     if (h->n_rows == 0) {

@@ -203,6 +203,10 @@ static void tell_nothing_better(struct sheet *s, const struct view_retrained *v)
     sheet_after(s, SHEET_WARNING,
                 "no epoch was better than %s as it was (%.2f %%): nothing changed", name,
                 before ? 100 * before->validation_accuracy : NAN);
+    if (!v->plan->validation)
+        sheet_after(s, SHEET_DIM,
+                    "if it was trained on the same data before, it knew the validation samples: "
+                    "--validation DATASET decides on others");
     sheet_next(s, "Next: retrain --lr %g, or more --epochs", v->plan->train.learning_rate / 10);
 }
 
