@@ -127,13 +127,21 @@ static void begin_batch(struct backward *b, const struct c2s_tensor *x)
     memcpy(b->tail, b->x + whole * sample, sizeof(float) * (size_t)(rest * sample));
 }
 
+/* Gradients that kernels do not write themselves become zero. */
+static void clear_gradients(struct backward *b)
+{
+    atomic_store(&b->is_bad, false);
+    for (int i = 0; i < b->base->n_parameters; i++)
+        if (!b->is_direct[i])
+            gradient_clear(b->base, i);
+}
+
 static bool is_finite(const struct backward *b, const struct c2s_loss_sum *sum)
 {
-    bool all = isfinite(sum->loss);
-    for (int i = 0; i < b->base->n_parameters; i++) {
-        const struct c2s_tensor *t = b->base->parameters[i].gradient;
-        all = all && fast_is_finite(c2s_f32(t), c2s_tensor_count(t));
-    }
+    struct c2s_error ignored = {0};
+    bool all = isfinite(sum->loss) && !atomic_load(&b->is_bad);
+    for (int i = 0; i < b->base->n_parameters; i++)
+        all = all && (b->is_direct[i] || gradient_check(b->base, i, b->step, &ignored));
     return all;
 }
 
@@ -147,8 +155,11 @@ static bool fail_not_finite(struct backward *b, struct c2s_error *err)
     if (!ok)
         return false;
     int t = atomic_load(&first), last = b->model->outputs[0];
-    if (t == b->n_steps) /* it came about in a gradient of weights */
-        return true;
+    for (int i = 0; t == b->n_steps && i < b->base->n_parameters; i++)
+        if (!gradient_check(b->base, i, b->step, err)) /* it came about in the weights' gradient */
+            return false;
+    if (t == b->n_steps) /* the loss's sum alone: each of its parts is finite */
+        return gradient_fail_not_finite(b->base, last, "loss behind the output", b->step, err);
     const struct backward_step *s = &b->steps[t];
     if (s->what == BACKWARD_LOSS)
         return gradient_fail_not_finite(b->base, last, "loss behind the output", b->step, err);
@@ -164,6 +175,7 @@ static bool compute(struct c2s_gradients *g, const struct c2s_tensor *x, int64_t
     begin_batch(b, x);
     b->step = step;
     b->loss = loss;
+    clear_gradients(b);
     if (!backward_kernels_prepare(b, err) || !run_phases(b, err) ||
         !backward_kernels_gather(b, err))
         return false;
@@ -233,7 +245,9 @@ static bool prepare(struct c2s_gradients *g, struct c2s_error *err)
     b->model = g->model;
     b->layers = c2s_calloc(n, sizeof *b->layers);
     b->kernels = c2s_calloc(2 * n, sizeof *b->kernels);
-    if (!b->layers || !b->kernels || dnnl_engine_create(&b->engine, dnnl_cpu, 0) != dnnl_success)
+    b->is_direct = c2s_calloc((size_t)g->n_parameters + 1, sizeof *b->is_direct);
+    if (!b->layers || !b->kernels || !b->is_direct ||
+        dnnl_engine_create(&b->engine, dnnl_cpu, 0) != dnnl_success)
         return c2s_fail_nomem(err);
     b->n_lanes = g->options.n_threads > 0 ? g->options.n_threads : omp_get_max_threads();
     int before = plan_one_thread();
@@ -253,8 +267,8 @@ static void finish(struct c2s_gradients *g)
         backward_layer_finish(&b->layers[i]);
     for (int i = 0; i < b->n_kernels; i++)
         backward_kernel_finish(&b->kernels[i]);
-    void *const owned[] = {b->layers, b->kernels, b->adds,   b->steps,   b->buffers,
-                           b->wide,   b->tail,    b->floats, b->doubles, b->losses};
+    void *const owned[] = {b->layers, b->kernels, b->adds,    b->steps,  b->buffers,  b->wide,
+                           b->tail,   b->floats,  b->doubles, b->losses, b->is_direct};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         c2s_free(owned[i]);
     if (b->engine)

@@ -152,6 +152,8 @@ struct backward {
     int n_steps, n_phases;
     struct backward_kernel *kernels; /* [2 * n_layers] */
     int n_kernels, n_blocks;
+    bool *is_direct;         /* [parameters]: a kernel writes the gradient itself ... */
+    atomic_bool is_bad;      /* ... and one had NaN or infinity */
     int64_t piece, capacity; /* samples; capacity: the largest batch in whole pieces */
     size_t arena_bytes, sums_bytes, scratch_bytes; /* of a lane, one behind the other */
     size_t wide_bytes;

@@ -37,9 +37,11 @@ static bool set_trained(struct backward *b, struct backward_kernel *k, struct c2
                                    gradient_wants(b->base, k->index, C2S_WEIGHT_THRESHOLD)));
     k->is_direct =
         k->is_trained && slot >= 0 && (is_float || k->is_fast) && count_users(b, slot) == 1;
-    if (k->is_direct)
+    if (k->is_direct) {
         k->gradient = c2s_f32(b->base->parameters[slot].gradient);
-    else if (k->is_trained)
+        b->is_direct[slot] = true;
+    }
+    if (k->is_trained && !k->is_direct)
         k->gradient = c2s_aligned((size_t)(k->rows * k->channels) * sizeof *k->gradient);
     return !k->is_trained || k->gradient || c2s_fail_nomem(err);
 }
@@ -253,6 +255,10 @@ static bool gather_block(struct backward *b, int lane, int i, struct c2s_error *
         return true;
     if (!(k->is_late ? multiply_block(b, k, block, err) : gather_convolution(b, lane, k, err)))
         return false;
+    int64_t first = block * k->block_rows, rows = k->rows - first;
+    rows = rows < k->block_rows ? rows : k->block_rows;
+    if (!fast_is_finite(k->gradient + first * k->channels, rows * k->channels))
+        atomic_store(&b->is_bad, true);
     if (k->is_fast && k->is_direct)
         fast_quantizer_sum(&k->fast, block, c2s_f32(k->master), k->effective, k->gradient);
     return true;

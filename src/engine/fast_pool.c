@@ -58,15 +58,49 @@ static inline __attribute__((always_inline)) void largest(const struct fast_pool
     }
 }
 
+/* The same for a window of 2x2 pixels, all in the image: numbers stay in registers. */
+static inline __attribute__((always_inline)) void
+largest_of_four(const float *a, int64_t row, int64_t channels, float *y, uint16_t *taps, int m)
+{
+    const float *b = a + channels, *c = a + row, *d = c + channels;
+    float place[BLOCK];
+#pragma omp simd
+    for (int i = 0; i < m; i++) {
+        float best = a[i], here = 0.0f;
+        bool is_b = (b[i] > best) | (b[i] != b[i]); /* a NaN comes, and stays */
+        best = is_b ? b[i] : best;
+        here = is_b ? 1.0f : here;
+        bool is_c = (c[i] > best) | (c[i] != c[i]);
+        best = is_c ? c[i] : best;
+        here = is_c ? 2.0f : here;
+        bool is_d = (d[i] > best) | (d[i] != d[i]);
+        best = is_d ? d[i] : best;
+        here = is_d ? 3.0f : here;
+        y[i] = best;
+        place[i] = here;
+    }
+    for (int i = 0; i < m; i++)
+        taps[i] = (uint16_t)(int32_t)place[i];
+}
+
+static bool is_four(const struct fast_pool *p, const struct part *w)
+{
+    return p->size[0] == 2 && p->size[1] == 2 && w->end[0] - w->first[0] == 2 &&
+           w->end[1] - w->first[1] == 2;
+}
+
 WIDE_CODE void fast_max_pool(const struct fast_pool *p, int64_t n, const float *x, float *y,
                              uint16_t *taps)
 {
-    int64_t channels = p->channels;
-    for (int64_t k = 0; k < n; k++, x += p->in[0] * p->in[1] * channels)
+    int64_t channels = p->channels, row = p->in[1] * channels;
+    for (int64_t k = 0; k < n; k++, x += p->in[0] * row)
         for (int64_t v = 0; v < p->out[0]; v++)
             for (int64_t h = 0; h < p->out[1]; h++, y += channels, taps += channels) {
                 struct part w = part_of(p, v, h);
                 int64_t c = 0;
+                const float *corner = x + w.first[0] * row + w.first[1] * channels;
+                for (; is_four(p, &w) && c + BLOCK <= channels; c += BLOCK)
+                    largest_of_four(corner + c, row, channels, y + c, taps + c, BLOCK);
                 for (; c + BLOCK <= channels; c += BLOCK)
                     largest(p, &w, x + c, y + c, taps + c, BLOCK);
                 if (c < channels)

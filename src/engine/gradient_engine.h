@@ -12,9 +12,10 @@ struct gradient_ops {
     const char *name;
     /* Makes g->state, which begins as NULL. Fails: UNSUPPORTED (names layer and class), NOMEM. */
     bool (*prepare)(struct c2s_gradients *g, struct c2s_error *err);
-    /* The whole of c2s_gradients_compute: x is checked, gradients are zero, the model's weights
-     * are what the optimizer made of them (quantize them again). Order of work: forward, loss,
-     * backward with gradient_add, and gradient_move_statistics last, when nothing can fail. */
+    /* The whole of c2s_gradients_compute: x is checked, gradients are those of the last batch, the
+     * model's weights are what the optimizer made of them (quantize them again). Order of work:
+     * gradient_clear, forward, loss, backward with gradient_add, gradient_check, and
+     * gradient_move_statistics last, when nothing can fail. */
     bool (*compute)(struct c2s_gradients *g, const struct c2s_tensor *x, int64_t step,
                     const struct c2s_batch_loss *loss, struct c2s_loss_sum *sum,
                     struct c2s_error *err);
@@ -55,6 +56,12 @@ enum c2s_function gradient_function(const struct c2s_gradients *g, int layer,
  * trained threshold. Does nothing when the role is not trained. Fails: NOMEM. */
 bool gradient_add(struct c2s_gradients *g, int layer, enum c2s_role role, const float *d,
                   struct c2s_error *err) C2S_MUST_CHECK;
+
+/* Parameter i: its gradient becomes zero; or fails as gradient_fail_not_finite when it holds NaN or
+ * infinity. */
+void gradient_clear(struct c2s_gradients *g, int i);
+bool gradient_check(const struct c2s_gradients *g, int i, int64_t step,
+                    struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Dropout: what the number at `place` of the whole batch's tensor is multiplied by: 0 or
  * 1 / (1 - rate). The key comes from seed, step and layer. */

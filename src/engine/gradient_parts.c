@@ -2,11 +2,12 @@
  * way to the master weights, masks of Dropout, moving statistics. */
 #include "engine/gradient_engine.h"
 
-#include <math.h>
+#include <string.h>
 
 #include <c2s/quantizer.h>
 
 #include "base/alloc.h"
+#include "engine/fast_backward.h"
 
 void gradient_needed(const struct c2s_gradients *g, bool *is_needed)
 {
@@ -68,6 +69,19 @@ bool gradient_add(struct c2s_gradients *g, int layer, enum c2s_role role, const 
     if (gradient_wants(g, layer, role))
         add(g->parameters[g->slots[layer * C2S_ROLE_COUNT + role]].gradient, d);
     return true;
+}
+
+void gradient_clear(struct c2s_gradients *g, int i)
+{
+    struct c2s_tensor *t = g->parameters[i].gradient;
+    memset(t->data, 0, c2s_tensor_bytes(t));
+}
+
+bool gradient_check(const struct c2s_gradients *g, int i, int64_t step, struct c2s_error *err)
+{
+    const struct c2s_parameter *p = &g->parameters[i];
+    return fast_is_finite(c2s_f32(p->gradient), c2s_tensor_count(p->gradient)) ||
+           gradient_fail_not_finite(g, p->layer, "gradient", step, err);
 }
 
 uint64_t gradient_dropout_key(const struct c2s_gradients *g, int64_t step, int layer)

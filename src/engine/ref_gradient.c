@@ -197,8 +197,13 @@ static bool compute(struct c2s_gradients *g, const struct c2s_tensor *x, int64_t
     t->batch = x->dims[0];
     t->step = step;
     t->loss = loss;
+    for (int i = 0; i < g->n_parameters; i++)
+        gradient_clear(g, i);
     if (!begin_batch(t, err) || !forward(t, x, err) || !find_loss(t, sum, err) || !backward(t, err))
         return false;
+    for (int i = 0; i < g->n_parameters; i++)
+        if (!gradient_check(g, i, step, err))
+            return false;
     move_statistics(t);
     return true;
 }
