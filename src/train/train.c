@@ -134,7 +134,9 @@ static bool make_gradients(struct trainer *t, struct c2s_error *err)
     const struct c2s_parameter *parameters = c2s_gradients_parameters(t->gradients, &n);
     if (n == 0)
         return c2s_fail(err, C2S_STATE, "no layer is left to train; freeze fewer");
-    return c2s_optimizer_create(&o->optimizer, parameters, n, &t->optimizer, err);
+    struct c2s_optimizer_options optimizer = o->optimizer;
+    optimizer.n_threads = o->n_threads;
+    return c2s_optimizer_create(&optimizer, parameters, n, &t->optimizer, err);
 }
 
 static bool begin(struct trainer *t, struct c2s_error *err)

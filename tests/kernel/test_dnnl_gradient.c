@@ -449,10 +449,11 @@ static void assert_same_bits(const struct training *a, const struct training *b)
 }
 
 /* Three steps of Adam. */
-static void train(struct training *t, const struct c2s_tensor *x, const int32_t *labels)
+static void train(struct training *t, const struct c2s_tensor *x, const int32_t *labels,
+                  int n_threads)
 {
     struct c2s_error err = {0};
-    struct c2s_optimizer_options options = {.kind = C2S_ADAM};
+    struct c2s_optimizer_options options = {.kind = C2S_ADAM, .n_threads = n_threads};
     struct c2s_optimizer *o;
     struct c2s_loss loss = c2s_loss_of(C2S_LOSS_AUTO, t->model);
     loss.labels = labels;
@@ -495,7 +496,7 @@ static void any_number_of_threads(void **state)
             labels[i] = random_int(&rng, 0, 9);
         for (int i = 0; i < 4; i++) {
             runs[i] = begin("dnnl", m, 75, threads[i], NULL);
-            train(&runs[i], x, labels);
+            train(&runs[i], x, labels, threads[i]);
             assert_same_bits(&runs[0], &runs[i]);
         }
         for (int i = 0; i < 4; i++)

@@ -44,6 +44,7 @@ struct c2s_optimizer_options {
     enum c2s_optimizer_kind kind;
     double beta_1, beta_2, epsilon; /* ADAM; 0 = 0.9, 0.999, 1e-7 as in Keras */
     double momentum;                /* SGD; 0 = plain */
+    int n_threads;                  /* 0 = all of the machine; results do not depend on it */
 };
 struct c2s_optimizer; /* opaque: options, step count, moments */
 /* *out is new, for the n parameters, which are borrowed. Fails: RANGE, NOMEM. */
