@@ -11,6 +11,28 @@
 
 #include <stdio.h>
 
+#define ONE_TWO_FOUR (C2S_SET(1) | C2S_SET(2) | C2S_SET(4))
+
+/* What convolutional and separable layers share. */
+#define PRODUCTION_WINDOWS                                                                         \
+    .strides = C2S_SET(1) | C2S_SET(2), .stride_2_kernel = 3,                                      \
+    .pool_sizes = C2S_SET(1) | C2S_SET(2), .pool_strides = C2S_SET(1) | C2S_SET(2),                \
+    .average_max_height = 32, .average_max_width = C2S_NO_LIMIT, .average_multiple = 1,            \
+    .average_min_width = 3, .max_height = 4096, .max_width = 4096, .max_channels = 2048,           \
+    .max_filters = 2048
+#define PREPRODUCTION_WINDOWS                                                                      \
+    .strides = C2S_SET(1), .pool_sizes = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),                     \
+    .pool_strides = C2S_SET(1) | C2S_SET(2) | C2S_SET(3), .kernel_within_input = true,             \
+    .average_max_height = C2S_NO_LIMIT, .average_max_width = 32, .average_multiple = 8,            \
+    .max_height = C2S_NO_LIMIT, .max_width = C2S_NO_LIMIT, .max_channels = C2S_NO_LIMIT,           \
+    .max_filters = C2S_NO_LIMIT
+
+/* Of the production chip. The tutorial on the first ones speaks of 20-bit registers too, without
+ * more. */
+#define RANGES                                                                                     \
+    .max_act_step = (1 << 16) - 1, .max_threshold = (1 << 19) - 1,                                 \
+    .input_max_act_step = (1 << 20) - 1, .input_max_threshold = (1 << 23) - 1
+
 static const struct c2s_target production = {
     .has_input_convolution = true,
     .input =
@@ -22,104 +44,34 @@ static const struct c2s_target production = {
             .kernels = C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
             .strides = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
             .pool_sizes = C2S_SET(1) | C2S_SET(2),
-            .weights_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(3) | C2S_SET(4) | C2S_SET(5) |
-                            C2S_SET(6) | C2S_SET(7) | C2S_SET(8),
+            .weights_bits =
+                ONE_TWO_FOUR | C2S_SET(3) | C2S_SET(5) | C2S_SET(6) | C2S_SET(7) | C2S_SET(8),
             .documented_weights_bits = C2S_SET(8),
             .max_filters = {{512, 192, 96}, {192, 64, 32}},
         },
-    .convolutional =
-        {
-            .kernels = C2S_SET(1) | C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
-            .strides = C2S_SET(1) | C2S_SET(2),
-            .stride_2_kernel = 3,
-            .pool_sizes = C2S_SET(1) | C2S_SET(2),
-            .pool_strides = C2S_SET(1) | C2S_SET(2),
-            .average_max_height = 32,
-            .average_max_width = C2S_NO_LIMIT,
-            .average_multiple = 1,
-            .average_filters_multiple = 1,
-            .average_min_width = 3,
-            .weights_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
-            .max_height = 4096,
-            .max_width = 4096,
-            .max_channels = 2048,
-            .max_filters = 2048,
-        },
-    .separable =
-        {
-            .kernels = C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
-            .strides = C2S_SET(1) | C2S_SET(2),
-            .stride_2_kernel = 3,
-            .pool_sizes = C2S_SET(1) | C2S_SET(2),
-            .pool_strides = C2S_SET(1) | C2S_SET(2),
-            .average_max_height = 32,
-            .average_max_width = C2S_NO_LIMIT,
-            .average_multiple = 1,
-            .average_filters_multiple = 1,
-            .average_min_width = 3,
-            .weights_bits = C2S_SET(2) | C2S_SET(4),
-            .max_height = 4096,
-            .max_width = 4096,
-            .max_channels = 2048,
-            .max_filters = 2048,
-        },
-    .dense = {.weights_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
-              .input_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
-              .max_inputs = 57334},
-    .activation_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
-    .max_act_step = (1 << 16) - 1,
-    .max_threshold = (1 << 19) - 1,
-    .input_max_act_step = (1 << 20) - 1,
-    .input_max_threshold = (1 << 23) - 1,
+    .convolutional = {PRODUCTION_WINDOWS,
+                      .kernels = C2S_SET(1) | C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
+                      .average_filters_multiple = 1, .weights_bits = ONE_TWO_FOUR},
+    .separable = {PRODUCTION_WINDOWS, .kernels = C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
+                  .average_filters_multiple = 1, .weights_bits = C2S_SET(2) | C2S_SET(4)},
+    .dense = {.weights_bits = ONE_TWO_FOUR, .input_bits = ONE_TWO_FOUR, .max_inputs = 57334},
+    .activation_bits = ONE_TWO_FOUR,
+    RANGES,
 };
 
-/* Thresholds and steps: 20-bit registers, as the advanced CNN2SNN tutorial reports of the NSoC; the
- * numbers of the production chip are kept, as the page gives none. */
 static const struct c2s_target preproduction = {
     .has_input_convolution = false,
     .input = {.channels = C2S_SET(1) | C2S_SET(3)}, /* decides what is an image */
-    .convolutional =
-        {
-            .kernels = C2S_SET(1) | C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
-            .strides = C2S_SET(1),
-            .pool_sizes = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
-            .pool_strides = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
-            .kernel_within_input = true,
-            .average_max_height = C2S_NO_LIMIT,
-            .average_max_width = 32,
-            .average_multiple = 8,
-            .average_filters_multiple = 1,
-            .weights_bits = C2S_SET(1) | C2S_SET(2),
-            .max_height = C2S_NO_LIMIT,
-            .max_width = C2S_NO_LIMIT,
-            .max_channels = C2S_NO_LIMIT,
-            .max_filters = C2S_NO_LIMIT,
-        },
-    .separable =
-        {
-            .kernels = C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
-            .strides = C2S_SET(1),
-            .pool_sizes = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
-            .pool_strides = C2S_SET(1) | C2S_SET(2) | C2S_SET(3),
-            .kernel_within_input = true,
-            .average_max_height = C2S_NO_LIMIT,
-            .average_max_width = 32,
-            .average_multiple = 8,
-            .average_filters_multiple = 8,
-            .weights_bits = C2S_SET(2) | C2S_SET(4),
-            .max_height = C2S_NO_LIMIT,
-            .max_width = C2S_NO_LIMIT,
-            .max_channels = C2S_NO_LIMIT,
-            .max_filters = C2S_NO_LIMIT,
-        },
+    .convolutional = {PREPRODUCTION_WINDOWS,
+                      .kernels = C2S_SET(1) | C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
+                      .average_filters_multiple = 1, .weights_bits = C2S_SET(1) | C2S_SET(2)},
+    .separable = {PREPRODUCTION_WINDOWS, .kernels = C2S_SET(3) | C2S_SET(5) | C2S_SET(7),
+                  .average_filters_multiple = 8, .weights_bits = C2S_SET(2) | C2S_SET(4)},
     .dense = {.weights_bits = C2S_SET(1) | C2S_SET(2),
               .input_bits = C2S_SET(1) | C2S_SET(2),
               .max_inputs = 81920},
-    .activation_bits = C2S_SET(1) | C2S_SET(2) | C2S_SET(4),
-    .max_act_step = (1 << 16) - 1,
-    .max_threshold = (1 << 19) - 1,
-    .input_max_act_step = (1 << 20) - 1,
-    .input_max_threshold = (1 << 23) - 1,
+    .activation_bits = ONE_TWO_FOUR,
+    RANGES,
 };
 
 const struct c2s_target *c2s_target_of(enum c2s_profile profile)
