@@ -192,7 +192,7 @@ bool fix_replace_activation(struct fix_place *p, struct c2s_error *err)
     enum c2s_function f = l ? c2s_layer_function(l) : C2S_FN_LINEAR;
     if (!l || c2s_layer_is_neural(l))
         return true;
-    if (l->op == C2S_OP_RELU && fix_is_rule(p, "E025")) {
+    if (l->op == C2S_OP_RELU) {
         float max_value = l->attr.relu.max_value > 0 ? l->attr.relu.max_value : INFINITY;
         return make_relu(l, max_value, err) && fix_applied(p, "it becomes a plain ReLU");
     }

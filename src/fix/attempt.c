@@ -20,7 +20,7 @@ bool fix_is_wanted(const struct fix_run *run, const struct c2s_model *m,
 /* These need a model that converts, so they show only once nothing else is wrong. */
 static bool is_about_numbers(const struct c2s_rule_info *rule)
 {
-    static const char *const ids[] = {"E036", "E037", "E056", "E057"};
+    static const char *const ids[] = {"E036", "E037", "E038", "E056", "E057"};
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
         if (strcmp(rule->id, ids[i]) == 0)
             return true;

@@ -97,8 +97,11 @@ static bool add(struct fix_run *run, const struct c2s_finding *finding, struct c
 /* Bits that a float model does not have yet are no fault to be fixed. */
 static bool is_to_come(const struct c2s_rule_info *rule)
 {
-    return strcmp(rule->id, "W031") == 0 || strcmp(rule->id, "W032") == 0 ||
-           strcmp(rule->id, "W055") == 0;
+    static const char *const ids[] = {"W031", "W032", "W055", "W069"};
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++)
+        if (strcmp(rule->id, ids[i]) == 0)
+            return true;
+    return false;
 }
 
 bool fix_explain_left(struct fix_run *run, const struct c2s_findings *remaining,

@@ -11,6 +11,25 @@
 
 enum { probe_batch = 2, probe_size = 16 /* of an input axis the model leaves open */ };
 
+/* What hides differences at the end of a model, in a layer of its own or inside a neural one. */
+static bool saturates(const struct c2s_layer *l)
+{
+    enum c2s_function f = c2s_layer_function(l);
+    return f == C2S_FN_SOFTMAX || f == C2S_FN_SIGMOID || f == C2S_FN_TANH || f == C2S_FN_OTHER;
+}
+
+static void drop_function(struct c2s_layer *l)
+{
+    if (l->op == C2S_OP_DENSE) {
+        l->attr.dense.function = C2S_FN_LINEAR;
+    } else if (c2s_layer_is_neural(l)) {
+        l->attr.conv.function = C2S_FN_LINEAR;
+    } else {
+        l->op = C2S_OP_ACTIVATION;
+        l->attr.activation.function = C2S_FN_LINEAR;
+    }
+}
+
 /* Rounding steps and saturation hide or enlarge a difference: both models do without. */
 static void make_linear(struct c2s_model *m, int index, const struct quant_probe *probe)
 {
@@ -21,12 +40,8 @@ static void make_linear(struct c2s_model *m, int index, const struct quant_probe
         l->op = C2S_OP_RELU;
         l->attr.relu = (struct c2s_relu_attr){.max_value = INFINITY};
     }
-    if (quant_is_output(m, index) && (l->op == C2S_OP_SOFTMAX || l->op == C2S_OP_ACTIVATION)) {
-        l->op = C2S_OP_ACTIVATION;
-        l->attr.activation.function = C2S_FN_LINEAR;
-    }
-    if (quant_is_output(m, index) && l->op == C2S_OP_DENSE)
-        l->attr.dense.function = C2S_FN_LINEAR;
+    if (quant_is_output(m, index) && saturates(l))
+        drop_function(l);
 }
 
 static struct c2s_model *linear_twin(const struct c2s_model *m, const struct quant_probe *probe,

@@ -125,6 +125,8 @@ static void set_attributes(struct c2s_layer *l, const struct token *t)
         break;
     case C2S_OP_RELU:
         l->attr.relu.max_value = t->number < 0 ? INFINITY : (float)t->number;
+        l->attr.relu.negative_slope = (float)option(t, 'l', 0) / 10;
+        l->attr.relu.threshold = (float)option(t, 'h', 0) / 10;
         break;
     case C2S_OP_LEAKY_RELU:
         l->attr.relu.negative_slope = (float)t->number / 10;

@@ -10,7 +10,7 @@
  *          multiplier, v padding 'valid' (else 'same'), n no bias, r t x own relu, tanh, softmax
  *   dense4 units; n r t x as above
  *   bn     n one negative gamma, z one gamma 0, a on another axis; resc
- *   relu relu6 (max_value) leaky3 (slope 0.3) prelu soft
+ *   relu relu6 (max_value), l1 negative slope 0.1, h1 threshold 0.1; leaky3 (slope 0.3) prelu soft
  *   act:relu, act:tanh ...: Activation
  *   max2 avg2 size and strides; s1 other strides; v 'valid'; gap; flat; drop; resh8,8,2; pad1,1,0,2
  * Layers are named by their kind and how often it came before: conv, conv_1, ... Numbers are random

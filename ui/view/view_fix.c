@@ -124,7 +124,7 @@ static void add_next(struct sheet *s, const struct c2s_version *v, const struct 
         sheet_next(s, "Next: %s", f->command);
     else if (r->n_changes > 0)
         sheet_next(s, "Next: diff %s %s, check%s", parent, name,
-                   !r->is_exact            ? "; train it again before you trust it"
+                   !r->is_exact            ? ", retrain"
                    : wants_approximate(r)  ? ", fix --all --approximate"
                    : r->n_errors_after > 0 ? ""
                                            : ", quantize activations 4");
