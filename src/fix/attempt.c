@@ -17,6 +17,14 @@ bool fix_is_wanted(const struct fix_run *run, const struct c2s_model *m,
            (!layers || (f->layer >= 0 && c2s_glob_match(layers, m->layers[f->layer]->name)));
 }
 
+struct c2s_check_options fix_options(const struct fix_run *run, const struct c2s_model *m,
+                                     struct c2s_check_options options)
+{
+    if (run->request->takes_integers)
+        options.input_is_integers = run->request->takes_integers(m);
+    return options;
+}
+
 /* These need a model that converts, so they show only once nothing else is wrong. */
 static bool is_about_numbers(const struct c2s_rule_info *rule)
 {
@@ -94,7 +102,8 @@ static bool judge(struct fix_run *run, const struct c2s_finding *finding, struct
         snprintf(a->text, sizeof a->text, "%.250s", inner.text);
         return inner.code != C2S_NOMEM || c2s_fail_nomem(err);
     }
-    if (!c2s_check(a->m, &run->check, &a->findings, err))
+    const struct c2s_check_options check = fix_options(run, a->m, run->check);
+    if (!c2s_check(a->m, &check, &a->findings, err))
         return false;
     if (count_findings(a->m, &a->findings, finding->rule, NULL) >=
         count_findings(run->m, &run->findings, finding->rule, NULL)) {

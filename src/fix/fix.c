@@ -68,6 +68,7 @@ static bool apply_at(struct fix_run *run, int fix, const struct c2s_finding *fin
         c2s_findings_finish(&run->findings);
         run->m = a.m;
         run->findings = a.findings;
+        run->check = fix_options(run, run->m, run->check);
         return true;
     }
     fix_attempt_finish(&a);
@@ -126,10 +127,12 @@ static bool conclude(struct fix_run *run, const struct c2s_model *original, stru
     struct c2s_check_options told = run->request->check;
     struct c2s_findings f;
     told.data = NULL; /* is about the layers of another model */
+    told = fix_options(run, original, told);
     if (!c2s_check(original, &told, &f, err))
         return false;
     run->report->n_errors_before = f.n_errors;
     c2s_findings_finish(&f);
+    told = fix_options(run, run->m, told);
     if (!c2s_check(run->m, &told, &f, err))
         return false;
     run->report->n_errors_after = f.n_errors;
@@ -141,6 +144,7 @@ static bool conclude(struct fix_run *run, const struct c2s_model *original, stru
 static bool work(struct fix_run *run, const struct c2s_model *original, struct c2s_error *err)
 {
     run->m = c2s_model_clone(original, err);
+    run->check = fix_options(run, original, run->check);
     if (!run->m || !c2s_model_infer_shapes(run->m, err) ||
         !c2s_check(run->m, &run->check, &run->findings, err))
         return false;

@@ -51,6 +51,8 @@ bool c2s_session_fix_preview(struct c2s_session *s, const struct c2s_fix_request
         return false;
     if (samples)
         own.samples = samples;
+    if (!own.takes_integers)
+        own.takes_integers = c2s_session_takes_integers;
     bool ok = c2s_fix(s->current->model, &own, &s->progress, out, report, err);
     c2s_tensor_unref(samples);
     return ok;

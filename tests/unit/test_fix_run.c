@@ -131,6 +131,30 @@ static void one_fix_makes_way_for_the_next(void **state)
     c2s_model_destroy(m);
 }
 
+static bool is_no_image(const struct c2s_model *m)
+{
+    return m->layers[0]->rank != 3;
+}
+
+/* Once the Reshape is gone the first layer reads an image, which it may do without padding. */
+static void the_input_is_judged_as_it_becomes(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct c2s_fix_report r;
+    struct c2s_model *m = spec_net("28,28 resh28,28,1 conv8v relu6 flat dense4"), *fixed;
+    struct c2s_fix_request request = request_of(NULL, NULL);
+    request.takes_integers = is_no_image;
+    assert_ok(c2s_fix(m, &request, NULL, &fixed, &r, &err), &err);
+    assert_int_equal(r.n_changes, 1);
+    assert_string_equal(r.changes[0].fix->id, "input_shape");
+    assert_int_equal(r.n_errors_after, 0);
+    assert_int_equal(count_findings(fixed, "", false), 0);
+    c2s_fix_report_finish(&r);
+    c2s_model_destroy(fixed);
+    c2s_model_destroy(m);
+}
+
 static void samples_are_measured_on_and_change_nothing(void **state)
 {
     (void)state;
@@ -286,6 +310,7 @@ int main(void)
         cmocka_unit_test(only_what_is_asked_for_changes),
         cmocka_unit_test(the_last_activation_goes_only_by_name),
         cmocka_unit_test(one_fix_makes_way_for_the_next),
+        cmocka_unit_test(the_input_is_judged_as_it_becomes),
         cmocka_unit_test(samples_are_measured_on_and_change_nothing),
         cmocka_unit_test(quantized_models_are_fixed_or_refused),
         cmocka_unit_test(layers_that_others_read_stay),

@@ -25,6 +25,9 @@ struct c2s_fix_request {
     const char *layers; /* glob on the names of the layers that findings are about; NULL = all */
     bool approximate;   /* rewrites that change the function too */
     struct c2s_check_options check; /* as check is asked */
+    /* Whether a model takes integers instead of images, asked again after each change instead of
+     * check.input_is_integers; NULL = that holds for all. */
+    bool (*takes_integers)(const struct c2s_model *m);
     /* Keras inputs [n, ...] to measure on, borrowed; NULL = a random batch of fixed seed. */
     const struct c2s_tensor *samples;
 };
