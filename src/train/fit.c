@@ -1,7 +1,7 @@
 /* Whether labelled data fits a model, and how the model ends. */
 #include "train/fit.h"
 
-static enum train_ending ending_of(const struct c2s_model *m)
+enum train_ending train_ending_of(const struct c2s_model *m)
 {
     const struct c2s_layer *l = m->layers[m->outputs[0]];
     for (enum c2s_family family = c2s_op_info(l->op)->family;
@@ -57,6 +57,6 @@ bool train_fit(const struct c2s_model *m, const struct c2s_dataset *d, struct tr
                         "the model tells %lld classes apart, the labels of '%s' go up to %d; "
                         "choose data or a model that fits",
                         (long long)n_classes, info->name, info->n_classes - 1);
-    out->ending = ending_of(m);
+    out->ending = train_ending_of(m);
     return true;
 }

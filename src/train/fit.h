@@ -9,6 +9,10 @@
 /* What the model's last layer makes of its numbers. */
 enum train_ending { TRAIN_ENDS_PLAIN, TRAIN_ENDS_SOFTMAX, TRAIN_ENDS_SIGMOID };
 
+/* Reshape, Flatten and Dropout behind a softmax or sigmoid leave it the model's ending. One output.
+ */
+enum train_ending train_ending_of(const struct c2s_model *m);
+
 struct train_fit {
     const struct c2s_layer *input; /* the model's */
     int64_t units;                 /* numbers per sample of its output; 1 = two classes */

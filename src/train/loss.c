@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "train/fit.h"
+
 static const double epsilon = 1e-7; /* keras.backend.epsilon() */
 
 static const char *const names[] = {
@@ -17,24 +19,17 @@ const char *c2s_loss_name(enum c2s_loss_kind kind)
     return names[kind];
 }
 
-static bool is_head(enum c2s_function f)
-{
-    return f == C2S_FN_SOFTMAX || f == C2S_FN_SIGMOID;
-}
-
 struct c2s_loss c2s_loss_of(enum c2s_loss_kind kind, const struct c2s_model *m)
 {
-    const struct c2s_layer *last = m->layers[m->outputs[0]], *l = last;
+    const struct c2s_layer *last = m->layers[m->outputs[0]];
+    enum c2s_function f = c2s_layer_function(last);
     struct c2s_loss loss = {.kind = kind == C2S_LOSS_AUTO ? C2S_LOSS_CROSSENTROPY : kind,
                             .units = 1};
     for (int i = 0; i < last->rank; i++)
         loss.units *= last->dims[i];
-    for (enum c2s_family f = c2s_op_info(l->op)->family;
-         l->n_inputs == 1 && (f == C2S_FAMILY_SHAPE || f == C2S_FAMILY_TRAINING);
-         f = c2s_op_info(l->op)->family)
-        l = m->layers[l->inputs[0]];
-    loss.is_probability = is_head(c2s_layer_function(l));
-    loss.takes_logits = loss.kind == C2S_LOSS_CROSSENTROPY && is_head(c2s_layer_function(last));
+    loss.is_probability = train_ending_of(m) != TRAIN_ENDS_PLAIN;
+    loss.takes_logits =
+        loss.kind == C2S_LOSS_CROSSENTROPY && (f == C2S_FN_SOFTMAX || f == C2S_FN_SIGMOID);
     return loss;
 }
 
