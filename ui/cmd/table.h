@@ -6,6 +6,7 @@
 #include "cmd.h"
 
 #define CMD_ENTRIES(X)                                                                             \
+    X(auto_quantize)                                                                               \
     X(calibrate)                                                                                   \
     X(check)                                                                                       \
     X(checkout)                                                                                    \

@@ -129,6 +129,54 @@ void c2s_retrained_finish(struct c2s_retrained *r); /* accepts a zeroed one */
 bool c2s_session_interrupted(struct c2s_session *s, char **step,
                              struct c2s_error *err) C2S_MUST_CHECK;
 
+/* The staged recipe, every stage an ordinary step: check, fix (exact ones), calibrate (ranges),
+ * quantize activations, retrain, quantize weights, retrain, verify. */
+enum { C2S_N_STAGES = 8 };
+struct c2s_auto_plan {
+    int weights, activations; /* bits */
+    int input;                /* bits of the first layer; 0 = 8 for images, else as weights */
+    enum c2s_range_method method;
+    double percentile;
+    struct c2s_retrain_plan
+        retrain; /* of both trainings; epochs 0 = none. Its data calibrates too */
+    struct c2s_check_options check;
+    double min_accuracy; /* of the chip, 0..1; 0 = any */
+    double largest_drop; /* of the chip below the float version, 0..1; 1 = any */
+};
+enum c2s_stage_state {
+    C2S_STAGE_NOT_REACHED,
+    C2S_STAGE_DONE,
+    C2S_STAGE_SKIPPED, /* not needed */
+    C2S_STAGE_FAILED   /* text is the failure */
+};
+struct c2s_stage {
+    const char *name, *step; /* static: "retrain", and what it comes after: "quantize weights" */
+    enum c2s_stage_state state;
+    int64_t version; /* after it; 0 = not reached */
+    char text[400];  /* what was done, or why not */
+    bool has_accuracy, has_chip;
+    struct c2s_measure accuracy,
+        chip; /* on the data in use, if it made a version; chip: the last */
+};
+struct c2s_auto_report {
+    struct c2s_stage stages[C2S_N_STAGES];
+    int64_t begun_at; /* the version it began with; 0 = it did not begin */
+    int64_t first;    /* the version it is held against: the nearest before in which nothing is
+                         quantized and that neither calibrate nor fix made; or the same */
+    struct c2s_measure before; /* of that */
+    int n_errors;              /* of check, the last time it looked */
+    double drop;               /* accuracy of `first` less that of the chip */
+    bool is_gate_met; /* both limits of the plan are kept; only when all stages were reached */
+};
+/* Needs data in use. A stage that is not needed is skipped (bits are there already, nothing to
+ * fix); one that fails ends the recipe: what was made stays, *report tells how far it came, and
+ * running it again goes on from there, since steps that were taken are not taken again. Ctrl-C
+ * during a training keeps its best epoch and ends the recipe with CANCELLED. Fails also as the
+ * stages do, with the stage in err->where. */
+bool c2s_session_auto_quantize(struct c2s_session *s, const struct c2s_auto_plan *plan,
+                               struct c2s_auto_report *report,
+                               struct c2s_error *err) C2S_MUST_CHECK;
+
 /* Moves. undo goes to the parent; STATE when there is none. */
 bool c2s_session_checkout(struct c2s_session *s, const char *name,
                           struct c2s_error *err) C2S_MUST_CHECK;

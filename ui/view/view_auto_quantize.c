@@ -1,0 +1,120 @@
+/* The stages of auto-quantize: what each did, and the accuracy after it. */
+#include "view.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static const char *const states[] = {"not reached", "done", "skipped", "failed"};
+
+static double accuracy(const struct c2s_measure *m)
+{
+    return m->metrics.n > 0 ? (double)m->metrics.correct / (double)m->metrics.n : NAN;
+}
+
+/* Fraction and ends of the interval for machines, "90.40 +-0.58" for people. */
+static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
+{
+    double low, high;
+    if (!has) {
+        for (int i = 0; i < 4; i++)
+            sheet_none(s);
+        return;
+    }
+    c2s_wilson_interval(m->metrics.correct, m->metrics.n, &low, &high);
+    sheet_real(s, accuracy(m), 4);
+    sheet_real(s, low, 4);
+    sheet_real(s, high, 4);
+    sheet_textf(s, "%.2f +-%.2f", 100 * accuracy(m), 100 * view_margin(&m->metrics));
+}
+
+static void add_columns(struct sheet *s)
+{
+    sheet_column(s, "stage", "stage", SHEET_LEFT);
+    sheet_column(s, "state", NULL, SHEET_LEFT);
+    sheet_column(s, "version", "v", SHEET_LEFT);
+    sheet_column(s, "accuracy", NULL, SHEET_RIGHT);
+    sheet_column(s, "low", NULL, SHEET_RIGHT);
+    sheet_column(s, "high", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "accuracy %", SHEET_RIGHT);
+    sheet_column(s, "chip_accuracy", NULL, SHEET_RIGHT);
+    sheet_column(s, "chip_low", NULL, SHEET_RIGHT);
+    sheet_column(s, "chip_high", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "chip %", SHEET_RIGHT);
+    sheet_column(s, "what", "what", SHEET_LEFT);
+}
+
+static void add_stage(struct sheet *s, const struct c2s_stage *stage, int64_t before)
+{
+    char name[24];
+    bool is_new = stage->version && stage->version != before;
+    enum sheet_role roles[] = {SHEET_DIM, SHEET_PLAIN, SHEET_DIM, SHEET_ERROR};
+    sheet_row(s, is_new && stage->state == C2S_STAGE_DONE ? SHEET_CHANGED : roles[stage->state]);
+    sheet_text(s, stage->name);
+    sheet_text(s, states[stage->state]);
+    sheet_text(s, is_new ? view_version_name(stage->version, name, sizeof name) : NULL);
+    add_accuracy(s, stage->has_accuracy, &stage->accuracy);
+    add_accuracy(s, stage->has_chip, &stage->chip);
+    if (stage->state == C2S_STAGE_DONE)
+        sheet_text(s, stage->text);
+    else
+        sheet_textf(s, "%s%s%s", states[stage->state], stage->text[0] ? ": " : "", stage->text);
+}
+
+/* "v1 float 91.09 % -> v6 w4 a4 i8 on the chip 90.91 %: 0.18 points lost" */
+static void add_verdict(struct sheet *s, const struct c2s_version *first,
+                        const struct c2s_version *last, const struct c2s_auto_report *r)
+{
+    const struct c2s_stage *end = &r->stages[C2S_N_STAGES - 1];
+    char from[24], to[24], bits[64];
+    double lost = 100 * r->drop;
+    view_version_name(first->info.id, from, sizeof from);
+    view_version_name(last->info.id, to, sizeof to);
+    if (!end->has_chip) {
+        sheet_after(s, SHEET_WARNING, "not finished; now at %s", to);
+        sheet_next(s, "Next: the same again goes on from %s", to);
+        return;
+    }
+    sheet_after(s, r->is_gate_met ? SHEET_GOOD : SHEET_WARNING,
+                "%s %.2f %% -> %s (%s) on the chip %.2f %%: %.2f points %s", from,
+                100 * accuracy(&r->before), to, view_bits(last->model, bits, sizeof bits),
+                100 * accuracy(&end->chip), fabs(lost), lost > 0 ? "lost" : "won");
+    if (r->n_errors > 0)
+        sheet_next(s, "Next: check, compare %s %s, export %s FILE.fbz", from, to, to);
+    else
+        sheet_next(s, "Next: export %s FILE.fbz, compare %s %s, log", to, from, to);
+}
+
+struct sheet *view_auto_quantized(const struct c2s_version *first, const struct c2s_version *last,
+                                  const struct c2s_auto_report *r, double seconds)
+{
+    char name[24], n[32];
+    const struct c2s_stage *end = &r->stages[C2S_N_STAGES - 1];
+    struct sheet *s =
+        sheet_create("%s samples of %s", sheet_group_digits(r->before.metrics.n, n, sizeof n),
+                     r->before.dataset_name);
+    int64_t before = r->begun_at;
+    add_columns(s);
+    sheet_row(s, SHEET_PLAIN);
+    sheet_text(s, "before");
+    sheet_text(s, states[C2S_STAGE_DONE]);
+    sheet_text(s, view_version_name(r->first, name, sizeof name));
+    add_accuracy(s, true, &r->before);
+    add_accuracy(s, false, NULL);
+    sheet_text(s, first->info.step);
+    for (int i = 0; i < C2S_N_STAGES; i++) {
+        add_stage(s, &r->stages[i], before);
+        before = r->stages[i].version ? r->stages[i].version : before;
+    }
+    add_verdict(s, first, last, r);
+    sheet_rows_key(s, "stages");
+    sheet_fact_text(s, "first", view_version_name(first->info.id, name, sizeof name));
+    sheet_fact_text(s, "version", view_version_name(last->info.id, name, sizeof name));
+    sheet_fact_text(s, "dataset", r->before.dataset_name);
+    sheet_fact_bool(s, "is_finished", end->has_chip);
+    sheet_fact_real(s, "drop", end->has_chip ? r->drop : NAN);
+    sheet_fact_bool(s, "is_gate_met", end->has_chip && r->is_gate_met);
+    sheet_fact_integer(s, "errors", r->n_errors);
+    sheet_fact_real(s, "seconds", seconds);
+    return s;
+}
