@@ -6,7 +6,7 @@
 struct c2s_train_options c2s_train_defaults(void)
 {
     return (struct c2s_train_options){.epochs = 3,
-                                      .learning_rate = 1e-3,
+                                      .learning_rate = 5e-4,
                                       .optimizer = {.kind = C2S_ADAM},
                                       .schedule = C2S_SCHEDULE_COSINE,
                                       .batch = 128,
