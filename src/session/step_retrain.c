@@ -45,8 +45,8 @@ bool step_retrain(const struct step_training *s, char **out, struct c2s_error *e
     text_add(&t, "retrain --data ");
     text_add_quoted(&t, s->data);
     add_validation(&t, s, usual.validation);
-    text_add(&t, " --epochs %d", o->epochs);
-    add_number(&t, "--lr", o->learning_rate, usual.learning_rate);
+    text_add(&t, " --epochs %d --lr ", o->epochs); /* said even when usual: that may change */
+    text_add_number(&t, o->learning_rate);
     if (o->optimizer.kind == C2S_SGD)
         text_add(&t, " --optimizer sgd");
     if (o->schedule != usual.schedule)

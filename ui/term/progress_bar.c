@@ -52,7 +52,7 @@ static void write_training(const struct progress_bar *b, const struct c2s_progre
     if (e->done > b->first)
         snprintf(left, sizeof left, " %.0f s left", seconds_left(b, e, now));
     snprintf(line, size, "%.30s [%s]%s  %s", e->what,
-             draw_bar(BAR_WIDTH / 2, (double)e->done / (double)e->total, bar), left,
+             draw_bar(BAR_WIDTH / 4, (double)e->done / (double)e->total, bar), left,
              view_train_line(e->training, &b->curve, more, sizeof more));
 }
 

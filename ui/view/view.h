@@ -134,7 +134,7 @@ struct sheet *view_keras_export(const struct c2s_version *v, const char *file,
                                 enum c2s_dialect dialect);
 
 /* A training while it runs: the course of its loss, and lines without a new line. */
-#define VIEW_CURVE_POINTS 12
+#define VIEW_CURVE_POINTS 8
 struct view_curve {
     double loss[VIEW_CURVE_POINTS]; /* over all epochs */
     int n;
