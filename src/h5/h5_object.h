@@ -11,6 +11,8 @@ struct h5_file {
     char *path;
     void *memory; /* owned; the whole file when it is in memory, else NULL */
     uint64_t bytes;
+    uint64_t
+        unbacked; /* bytes that datasets claim beyond what can be packed into what they store */
     struct h5_heap heap;
 };
 

@@ -4,9 +4,10 @@
 #include "base/alloc.h"
 #include "h5/h5_object.h"
 
-/* A dataset may hold this many times more than it stores (compression), once it is large. */
-#define MAX_RATIO      1000
-#define ALWAYS_ALLOWED (1 << 20) /* bytes */
+/* A compressed dataset may hold this many times more than it stores, deflate's limit; all of a file
+ * together that many bytes more. */
+#define MAX_RATIO      1032
+#define ALWAYS_ALLOWED (64 << 20)
 
 static bool fail_dataset(struct h5_file *f, const char *path, const char *why,
                          struct c2s_error *err)
@@ -31,6 +32,30 @@ static bool describe_type(hid_t type, struct h5_shape *out)
     return true;
 }
 
+/* Whether HDF5 would take memory for one chunk out of proportion to the data. */
+static bool has_huge_chunks(hid_t creation, const struct h5_shape *shape, uint64_t bytes)
+{
+    hsize_t dims[C2S_MAX_RANK] = {0};
+    uint64_t chunk = (uint64_t)shape->bytes_per_element;
+    if (H5Pget_layout(creation) != H5D_CHUNKED)
+        return false;
+    bool is_odd = H5Pget_chunk(creation, shape->rank, dims) != shape->rank;
+    for (int i = 0; !is_odd && i < shape->rank; i++)
+        is_odd = __builtin_mul_overflow(chunk, dims[i], &chunk);
+    return is_odd || (chunk > ALWAYS_ALLOWED && chunk / 2 > bytes);
+}
+
+/* Whether the stored bytes can be what they claim to hold. */
+static bool is_plausible(struct h5_file *f, uint64_t bytes, uint64_t stored, bool is_packed)
+{
+    if (stored > f->bytes || bytes > SIZE_MAX / 16)
+        return false;
+    if (!is_packed || bytes / MAX_RATIO <= stored)
+        return true;
+    f->unbacked += bytes - stored;
+    return f->unbacked <= ALWAYS_ALLOWED && bytes <= ALWAYS_ALLOWED;
+}
+
 /* Refuses data outside the file and sizes that the stored bytes cannot hold. */
 static bool check_storage(struct h5_file *f, const char *path, hid_t id,
                           const struct h5_shape *shape, struct c2s_error *err)
@@ -52,14 +77,17 @@ static bool check_storage(struct h5_file *f, const char *path, hid_t id,
             why = "is compressed in a way this program lacks; rewrite the file with "
                   "'h5repack -f GZIP=6 OLD NEW'";
     }
-    H5Pclose(creation);
     uint64_t stored = H5Dget_storage_size(id), bytes = (uint64_t)shape->bytes_per_element;
     for (int i = 0; i < shape->rank; i++)
         if (__builtin_mul_overflow(bytes, (uint64_t)shape->dims[i], &bytes))
             bytes = UINT64_MAX;
-    if (!why && (stored > f->bytes || (bytes > ALWAYS_ALLOWED && bytes / MAX_RATIO > stored)))
+    if (!why &&
+        (has_huge_chunks(creation, shape, bytes) || !is_plausible(f, bytes, stored, n_filters > 0)))
         why = "claims far more data than the file holds; the file is damaged, copy or download it "
               "again";
+    if (!why && n_filters == 0 && stored < bytes)
+        why = "was not written to its end; the file is incomplete, save it again";
+    H5Pclose(creation);
     return why ? fail_dataset(f, path, why, err) : true;
 }
 

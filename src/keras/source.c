@@ -31,13 +31,16 @@ static size_t memory_of_values(const char *text, size_t n)
 
 struct c2s_json *keras_parse(const char *text, size_t n, const char *what, struct c2s_error *err)
 {
+    struct c2s_error problem = {0};
     struct c2s_json *v = NULL;
     if (memory_of_values(text, n) > 2 * n + MOST_JSON_BYTES)
         c2s_fail(err, C2S_FORMAT,
                  "it has too many values for a model's structure; the file is damaged, save it "
                  "again");
-    else
-        v = c2s_json_parse(text, n, err);
+    else if (!(v = c2s_json_parse(text, n, &problem)))
+        c2s_fail(err, problem.code,
+                 problem.code == C2S_NOMEM ? "%s" : "%s; the file is damaged, save the model again",
+                 problem.text);
     if (!v)
         c2s_fail_at(err, "%s", what);
     return v;

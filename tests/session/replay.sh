@@ -16,6 +16,9 @@ quantize all 2 --layers 'dense*,re_lu' --rule 1.8
 undo
 load data/valid_net.h5
 quantize weights 4 --no-fold
+load data/corpus/k3_seq.keras
+load data/corpus/k3_seq.weights.h5 --config data/corpus/k3_seq.keras
+load data/variants/no_shape.h5 --input-shape 8x8x1
 checkout act4
 END
 run -q -w first.c2s -x steps.c2s >/dev/null
