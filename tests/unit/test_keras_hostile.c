@@ -192,7 +192,8 @@ static void configs_that_harm(void **state)
         {GRAPH(RELU("a", "a"), "a"), "cannot be reached"},
         {GRAPH(RELU("a", "i") ", " RELU("a", "i"), "a"), "two layers have the name 'a'"},
         {GRAPH(RELU("i", "i"), "i"), "two layers have the name 'i'"},
-        {"{\"class_name\": \"Sequential\", \"config\": {\"name\": \"\xff\xfe\"}}", "unable to decode byte 0xff"},
+        {"{\"class_name\": \"Sequential\", \"config\": {\"name\": \"\xff\xfe\"}}",
+         "unable to decode byte 0xff"},
         {"{\"class_name\": \"Sequential\", \"config\": {\"layers\": [1, 2, null]}}", "shape"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -217,7 +218,7 @@ struct entry {
 static char *put(char *p, uint64_t value, int n)
 {
     for (int i = 0; i < n; i++)
-        *p++ = (char)(value >> 8 * i);
+        *p++ = i < 8 ? (char)(value >> 8 * i) : 0;
     return p;
 }
 

@@ -53,7 +53,8 @@ const struct cmd_entry entry_load = {
     .name = "load",
     .group = "load",
     .summary = "load a Keras model as a new version",
-    .details = "Reads any model of TF 2.0 to Keras 3 (.h5, .keras) and of cnn2snn 1.8 and 2.2, and "
+    .details = "Reads any model of Keras 2.0 to 3 and TF 1.15 to 2 (.h5, .keras), of cnn2snn 1.8 "
+               "and 2.2, and "
                "reports what of the file was read, skipped, assumed or renamed. A file with "
                "weights only needs the structure from --config. The file is never changed. The "
                "same file again goes back to its version.",

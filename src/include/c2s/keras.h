@@ -14,13 +14,15 @@ struct c2s_keras_read_options {
     int64_t input_dims[C2S_MAX_RANK];
 };
 
-/* Reads a full model (.h5 of TF 2.4, TF 2.10, Keras 3, cnn2snn 1.8 or 2.2). options may be NULL.
+/* Reads a model: .h5 or .keras of Keras 2.0 to 3, TF 1.15 and 2, cnn2snn 1.8 or 2.2, or a file with
+ * weights only by the structure of options->config. options may be NULL.
  * *out is new, shapes inferred; the load report is in its notes. Layers that are not known are kept
  * as UNKNOWN and never fail the load; so are known ones that cannot be computed as the file means
  * them (channels_first, ...), and a note says why. A layer used twice appears twice, as "x" and
  * "x@2", with shared tensors. n_tensors_expected counts the tensors in the file. Fails: IO
- * (missing, unreadable), FORMAT (not HDF5: says what it is; no model_config; truncated; hostile),
- * SHAPE (a tensor does not fit its layer), NOMEM. */
+ * (missing, unreadable), FORMAT (no model: says what it is; weights only and no config; a weight is
+ * missing; truncated; hostile), USAGE (a config for a whole model), SHAPE (a tensor does not fit
+ * its layer, or the file's input shape the given one), NOMEM. */
 bool c2s_keras_read(const char *path, const struct c2s_keras_read_options *options,
                     struct c2s_model **out, struct c2s_error *err) C2S_MUST_CHECK;
 
