@@ -275,10 +275,16 @@ static bool run(struct training *t, struct c2s_retrained *out, struct c2s_error 
     t->n_kept = out->resumed_after;
     if (!train(t, &model, &out->report, err))
         return false;
-    if (out->report.best_epoch > 0)
-        return make_version(t, model, &out->report, &out->is_new, err);
-    c2s_model_destroy(model);
-    return !t->run.id || j->ops->remove_run(j, t->run.id, err);
+    if (out->report.best_epoch == 0) {
+        c2s_model_destroy(model);
+        return !t->run.id || j->ops->remove_run(j, t->run.id, err);
+    }
+    struct c2s_error failure = {0};
+    return make_version(t, model, &out->report, &out->is_new, &failure) ||
+           c2s_fail(err, failure.code,
+                    "the training is done but its version cannot be made: %.300s; every epoch is "
+                    "kept: retrain --resume goes on from there",
+                    failure.text);
 }
 
 static bool retrain(struct training *t, const struct c2s_retrain_plan *plan,

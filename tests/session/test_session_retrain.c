@@ -226,6 +226,30 @@ static void a_full_disk_loses_no_epoch_before(void **state)
     c2s_retrained_finish(&r);
 }
 
+static bool append_nothing(struct c2s_journal *j, const struct c2s_version *v, int64_t *id,
+                           bool *is_new, struct c2s_error *err)
+{
+    (void)j, (void)v, (void)id, (void)is_new;
+    return c2s_fail(err, C2S_STORE, "the disk is full");
+}
+
+static void a_version_that_cannot_be_made_is_made_later(void **state)
+{
+    struct bench *b = *state;
+    struct c2s_retrain_plan plan = tiny_plan();
+    const struct c2s_journal_ops *ops = b->journal->ops;
+    failing_ops = *ops;
+    failing_ops.append = append_nothing;
+    b->journal->ops = &failing_ops;
+    refuses(b, &plan, C2S_STORE, "every epoch is kept: retrain --resume");
+    b->journal->ops = ops;
+    plan.resume = true;
+    struct c2s_retrained r = retrain(b, &plan);
+    assert_int_equal(r.resumed_after, plan.train.epochs);
+    assert_true(r.is_new && r.report.best_epoch > 0);
+    c2s_retrained_finish(&r);
+}
+
 static void changed_data_cannot_be_gone_on_with(void **state)
 {
     struct bench *b = *state;
@@ -344,6 +368,7 @@ int main(void)
         ON_BENCH(the_scale_is_always_said),
         ON_BENCH(validation_data_decides),
         ON_BENCH(a_full_disk_loses_no_epoch_before),
+        ON_BENCH(a_version_that_cannot_be_made_is_made_later),
         ON_BENCH(changed_data_cannot_be_gone_on_with),
         ON_BENCH(cancelling_keeps_the_best_and_can_be_replayed),
         ON_BENCH(nothing_better_makes_no_version),
