@@ -2,12 +2,16 @@
  * file loads, its report says what was special about it, and all predict the same, to the bit. Rows
  * are those of the list of Keras files: H = container, J = structure, Q = quantized dialects. */
 #include "support.h"
+#include "files.h"
 #include "nets.h"
 
 #include <c2s/keras.h>
 #include <dirent.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/alloc.h"
 
 /* Predictions for samples(), by TF 2.4, TF 2.10 and Keras 3; the quantized model's by cnn2snn 1.8
  * and 2.2. */
@@ -219,6 +223,41 @@ static void an_input_shape_is_taken_where_the_file_has_none(void **state)
     assert_non_null(strstr(err.text, "9,8,1"));
 }
 
+/* H2: Keras goes by the order of layers, whatever their names are in the structure. */
+static void weights_are_paired_in_order(void **state)
+{
+    (void)state;
+    size_t n;
+    struct c2s_error err = {0};
+    struct c2s_model *m;
+    char *json = read_file(data_path("variants/tf_2.4_nested.json"), &n), *at;
+    struct c2s_keras_read_options options = {.config = in_test_folder("renamed.json")};
+    while ((at = strstr(json, "\"name\": \"c\"")) || (at = strstr(json, "\"name\": \"d\"")))
+        at[9] = (char)(at[9] - 'a' + 'K'); /* c -> M, d -> N */
+    write_file(options.config, json, n);
+    free(json);
+    const char *path = data_path("variants/tf_2.4_nested_weights.h5");
+    assert_ok(c2s_keras_read(path, &options, &m, &err), &err);
+    assert_true(has_note(m, "layer 'M' has the weights of 'c'"));
+    assert_true(has_note(m, "layer 'N' has the weights of 'd'"));
+    struct c2s_tensor *x = samples();
+    struct c2s_tensor *got = run_net("ref", m, (const struct c2s_tensor *const[]){x});
+    for (int k = 0; k < 6; k++)
+        assert_true(fabs((double)c2s_f32(got)[k] - float_output[k]) < 1e-6);
+    c2s_tensor_unref(got);
+    c2s_tensor_unref(x);
+    c2s_model_destroy(m);
+    bool ok = false;
+    for (long refused = 1; !ok; refused++) { /* every allocation on the way, one after the other */
+        err = (struct c2s_error){0};
+        c2s_alloc_fail_after(refused);
+        ok = c2s_keras_read(path, &options, &m, &err);
+        c2s_alloc_fail_after(0);
+        assert_int_equal(err.code, ok ? C2S_OK : C2S_NOMEM);
+    }
+    c2s_model_destroy(m);
+}
+
 /* Every file of the folder is in the table, as itself or as a config. */
 static void no_file_is_forgotten(void **state)
 {
@@ -245,7 +284,8 @@ int main(void)
         cmocka_unit_test(every_variant_reports),
         cmocka_unit_test(all_variants_predict_the_same),
         cmocka_unit_test(an_input_shape_is_taken_where_the_file_has_none),
+        cmocka_unit_test(weights_are_paired_in_order),
         cmocka_unit_test(no_file_is_forgotten),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }
