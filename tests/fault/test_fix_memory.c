@@ -1,7 +1,7 @@
 /* Fixing when memory runs out at any allocation: NOMEM, nothing leaked, the model untouched. */
 #include "series.h"
-#include "spec_net.h"
 #include "support.h"
+#include "fix_support.h"
 
 #include <string.h>
 
@@ -13,16 +13,21 @@ static const struct {
     bool approximate;
     const char *layers;
 } cases[] = {
-    {"8,8,3 conv4r act:relu flat drop dense4 dense3x"},
-    {"8,8,3 conv4d2 bn bn relu6 conv4g2 relu6 sep4m2 relu6 relu3 flat relu6 bn dense3"},
-    {"8,8,3 pad1,1,1,1 conv4k2v max2 max2v bn relu6 dwk3 conv4k1 relu6 flat dense3"},
-    {"8,8,3 conv4 bnz relu6 dwk3m2 relu6 conv4v relu6 conv4k1x3 max2 relu6 resh36 dense3"},
-    {"192 resh8,8,3 conv4 relu6 dense4 relu6 conv4 relu6 gap dense3"},
-    {"8,8,3 conv4 relu6 flat dense3 soft", false, "soft"},
-    {"8,8,3 conv4 leaky3 conv4v conv4 max2 bnn relu6 avg2 conv4 act:tanh bn conv4 relu6 flat "
-     "dense3",
+    {"in 8,8,3; conv 4 3 same act=relu; act relu; flatten; drop; dense 4; dense 3 act=softmax"},
+    {"in 8,8,3; conv 4 3 same d=2; bn; bn; relu 6; conv 4 3 same g=2; relu 6; sep 4 3 same m=2; "
+     "relu 6; relu 3; flatten; relu 6; bn; dense 3"},
+    {"in 8,8,3; pad 1; conv 4 2; max 2 same; max 2; bn; relu 6; dw 3 same; conv 4 1 same; relu 6; "
+     "flatten; dense 3"},
+    {"in 8,8,3; conv 4 3 same; bn gamma=zero; relu 6; dw 3 same m=2; relu 6; conv 4 3; relu 6; "
+     "conv 4 1x3 same; max 2 same; relu 6; reshape 36; dense 3"},
+    {"in 192; reshape 8,8,3; conv 4 3 same; relu 6; dense 4; relu 6; conv 4 3 same; relu 6; gap; "
+     "dense 3"},
+    {"in 8,8,3; conv 4 3 same; relu 6; flatten; dense 3; softmax", false, "softmax_5"},
+    {"in 8,8,3; conv 4 3 same; leaky; conv 4 3; conv 4 3 same; max 2 same; bn gamma=negative; relu "
+     "6; avg 2 same; conv 4 3 same; act tanh; bn; conv 4 3 same; relu 6; flatten; dense 3",
      true},
-    {"8,8,3 conv4 relu6 conv4k9 relu6 resh4,4,16 conv4 relu6 flat dense3"},
+    {"in 8,8,3; conv 4 3 same; relu 6; conv 4 9 same; relu 6; reshape 4,4,16; conv 4 3 same; relu "
+     "6; flatten; dense 3"},
 };
 
 static bool fix(const struct c2s_model *m, size_t i, struct c2s_model **out,
@@ -39,7 +44,7 @@ static void every_allocation_may_fail(void **state)
     (void)state;
     long n_failures = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct c2s_model *m = spec_net(cases[i].line);
+        struct c2s_model *m = sketched(cases[i].line);
         int n_layers = m->n_layers, n_errors = count_findings(m, "", false);
         /* Each failed run repeats all that went before it, so far out only some are tried. */
         for (long n = 1;; n += n < 800 ? 1 : 1 + n / 50) {

@@ -3,10 +3,10 @@
  * leaky_relu, no_activation_hidden and bn_negative_gamma_after_pool after --approximate, were
  * quantized, converted and mapped on the virtual AKD1000 by cnn2snn and akida 2.2.6. */
 #include "support.h"
+#include "fix_support.h"
 #include "gallery.h"
 #include "series.h"
 #include "sketch.h"
-#include "spec_net.h"
 
 #include <math.h>
 #include <stdio.h>

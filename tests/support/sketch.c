@@ -1,6 +1,6 @@
-/* Models written as one line of text: the words of a layer, and the numbers that are not written.
- */
+/* Models written as one line of text: the words of a layer, and what they plant in its numbers. */
 #include "sketch.h"
+#include "sketch_numbers.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static struct words split(char *text)
 {
     struct words w = {0};
     char *rest = NULL;
-    for (char *p = strtok_r(text, " ", &rest); p && w.n < 16; p = strtok_r(NULL, " ", &rest))
+    for (char *p = strtok_r(text, " \n", &rest); p && w.n < 16; p = strtok_r(NULL, " \n", &rest))
         w.at[w.n++] = p;
     return w;
 }
@@ -139,6 +139,16 @@ static void set_relu(struct c2s_layer *l, const struct words *w)
         l->attr.relu.threshold = (float)atof(option(w, "threshold"));
 }
 
+static void set_padding(struct c2s_layer *l, const char *text)
+{
+    int sides[4] = {0};
+    int n = sscanf(text, "%d,%d,%d,%d", &sides[0], &sides[1], &sides[2], &sides[3]);
+    l->attr.zero_padding.top = sides[0];
+    l->attr.zero_padding.bottom = sides[n == 4 ? 1 : 0];
+    l->attr.zero_padding.left = sides[n == 4 ? 2 : 0];
+    l->attr.zero_padding.right = sides[n == 4 ? 3 : 0];
+}
+
 static void set_rest(struct c2s_layer *l, const struct words *w)
 {
     int64_t dims[C2S_MAX_RANK] = {0};
@@ -157,7 +167,7 @@ static void set_rest(struct c2s_layer *l, const struct words *w)
         l->attr.batch_norm.axis = option(w, "axis") ? atoi(option(w, "axis")) : -1;
         break;
     case C2S_OP_LEAKY_RELU:
-        l->attr.relu.negative_slope = 0.3f;
+        l->attr.relu.negative_slope = (float)number(w, 1, 0.3);
         break;
     case C2S_OP_ACTIVATION:
         l->attr.activation.function = function_of(first);
@@ -170,8 +180,7 @@ static void set_rest(struct c2s_layer *l, const struct words *w)
         l->attr.dropout.rate = 0.3f;
         break;
     case C2S_OP_ZERO_PADDING:
-        l->attr.zero_padding.top = l->attr.zero_padding.bottom = atoi(first);
-        l->attr.zero_padding.left = l->attr.zero_padding.right = atoi(first);
+        set_padding(l, first);
         break;
     case C2S_OP_UPSAMPLING:
         l->attr.upsampling.size[0] = l->attr.upsampling.size[1] = atoi(first);
@@ -216,68 +225,7 @@ static bool add_layer(struct c2s_model *m, const struct words *w, struct c2s_err
     return ok && (!option(w, "out") || c2s_model_add_output(m, index, err));
 }
 
-/* ---- numbers ---- */
-
-static float draw(uint64_t *state) /* -1..1; xorshift64* */
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return (float)((*state * 0x2545F4914F6CDD1Dull) >> 40) / (float)(1 << 23) - 1;
-}
-
-static bool give(struct c2s_layer *l, enum c2s_role role, int rank, const int64_t *dims,
-                 float centre, float spread, uint64_t *state, struct c2s_error *err)
-{
-    struct c2s_tensor *t = c2s_tensor_create(C2S_F32, rank, dims, err);
-    if (!t)
-        return false;
-    for (int64_t i = 0; i < c2s_tensor_count(t); i++)
-        c2s_f32(t)[i] = centre + spread * draw(state);
-    c2s_layer_set_param(l, role, t);
-    return true;
-}
-
-static bool give_numbers(struct c2s_layer *l, const struct c2s_layer *in, uint64_t *state,
-                         struct c2s_error *err)
-{
-    int64_t ci = in->rank > 0 ? in->dims[in->rank - 1] : 1;
-    int64_t co = l->rank > 0 ? l->dims[l->rank - 1] : 1;
-    const struct c2s_conv_attr *a = &l->attr.conv;
-    int64_t kh = a->kernel[0], kw = a->kernel[1], m = a->depth_multiplier;
-    bool has_bias = l->op == C2S_OP_DENSE ? l->attr.dense.use_bias : a->use_bias;
-    bool ok = true;
-    switch (l->op) {
-    case C2S_OP_CONV2D:
-        ok = give(l, C2S_KERNEL, 4, (int64_t[]){kh, kw, ci / a->groups, co}, 0,
-                  sqrtf(3.0f / (float)(kh * kw * ci)), state, err);
-        break;
-    case C2S_OP_DEPTHWISE_CONV2D:
-    case C2S_OP_SEPARABLE_CONV2D:
-        ok = give(l, C2S_DEPTHWISE_KERNEL, 4, (int64_t[]){kh, kw, ci, m}, 0,
-                  sqrtf(3.0f / (float)(kh * kw)), state, err) &&
-             (l->op == C2S_OP_DEPTHWISE_CONV2D ||
-              give(l, C2S_POINTWISE_KERNEL, 4, (int64_t[]){1, 1, ci * m, co}, 0,
-                   sqrtf(3.0f / (float)(ci * m)), state, err));
-        break;
-    case C2S_OP_DENSE:
-        ok = give(l, C2S_KERNEL, 2, (int64_t[]){ci, co}, 0, sqrtf(3.0f / (float)ci), state, err);
-        break;
-    case C2S_OP_BATCH_NORM: {
-        int axis = l->attr.batch_norm.axis;
-        int64_t n = axis == -1 ? co : l->dims[axis - 1];
-        return give(l, C2S_GAMMA, 1, &n, 1, 0.3f, state, err) &&
-               give(l, C2S_BETA, 1, &n, 0, 0.1f, state, err) &&
-               give(l, C2S_MOVING_MEAN, 1, &n, 0, 0.1f, state, err) &&
-               give(l, C2S_MOVING_VARIANCE, 1, &n, 1, 0.3f, state, err);
-    }
-    case C2S_OP_PRELU:
-        return give(l, C2S_ALPHA, in->rank, in->dims, 0.2f, 0.1f, state, err);
-    default:
-        return true;
-    }
-    return ok && (!has_bias || give(l, C2S_BIAS, 1, &co, 0, 0.1f, state, err));
-}
+/* ---- what is planted ---- */
 
 static void scale(struct c2s_tensor *t, float factor)
 {
@@ -314,58 +262,63 @@ static void plant(struct c2s_layer *l, const struct words *w)
 
 /* ---- a line ---- */
 
-static uint64_t seed_of(const char *name)
-{
-    uint64_t seed = 1469598103934665603ull; /* FNV-1a */
-    for (; *name; name++)
-        seed = (seed ^ (uint64_t)(unsigned char)*name) * 1099511628211ull;
-    return seed;
-}
-
-static bool build(struct sketch *s, char *layers, struct c2s_error *err)
+static bool build(struct c2s_model *m, char *layers, const struct sketch_numbers *numbers,
+                  struct c2s_error *err)
 {
     enum { MOST = 64 };
     struct words words[MOST];
     char *rest = NULL;
     int n = 0;
-    uint64_t state = seed_of(s->name);
-    for (char *p = strtok_r(layers, ";", &rest); p && n < MOST; p = strtok_r(NULL, ";", &rest)) {
+    for (char *p = strtok_r(layers, ";", &rest); p; p = strtok_r(NULL, ";", &rest)) {
+        if (n == MOST)
+            return c2s_fail(err, C2S_FORMAT, "more than %d layers", MOST);
         words[n] = split(p);
-        if (!add_layer(s->model, &words[n++], err))
+        if (!add_layer(m, &words[n++], err))
             return false;
     }
-    if (!c2s_model_add_output(s->model, n - 1, err) || !c2s_model_infer_shapes(s->model, err))
+    if (!c2s_model_add_output(m, n - 1, err) || !c2s_model_infer_shapes(m, err) ||
+        !sketch_give_numbers(m, numbers, err))
         return false;
-    for (int i = 0; i < n; i++) {
-        struct c2s_layer *l = s->model->layers[i];
-        if (l->n_inputs > 0 && !give_numbers(l, s->model->layers[l->inputs[0]], &state, err))
-            return false;
-        plant(l, &words[i]);
-    }
+    for (int i = 0; i < n; i++)
+        plant(m->layers[i], &words[i]);
     return true;
+}
+
+static struct c2s_model *create(const char *name, const char *layers,
+                                const struct sketch_numbers *numbers, struct c2s_error *err)
+{
+    char *text = strdup(layers);
+    struct c2s_model *m = c2s_model_create(name, err);
+    bool ok = m && (text || c2s_fail(err, C2S_NOMEM, "no memory for a line"));
+    ok = ok && build(m, text, numbers, err);
+    free(text);
+    if (ok)
+        return m;
+    c2s_fail_at(err, "%s", layers);
+    c2s_model_destroy(m);
+    return NULL;
 }
 
 bool sketch_read(const char *line, struct sketch *out, struct c2s_error *err)
 {
-    char kind[16] = "", *text = strdup(line);
+    char kind[16] = "";
     int at = 0;
     struct c2s_quantize_plan *p = &out->plan;
     memset(out, 0, sizeof *out);
-    if (!text ||
-        sscanf(line, "%31s %15s %d/%d/%d:%n", out->name, kind, &p->weight_quantization,
+    if (sscanf(line, "%31s %15s %d/%d/%d:%n", out->name, kind, &p->weight_quantization,
                &p->activ_quantization, &p->input_weight_quantization, &at) < 5 ||
-        at == 0) {
-        free(text);
+        at == 0)
         return c2s_fail(err, C2S_FORMAT, "no line of a model: %s", line);
-    }
-    text[strcspn(text, "\n")] = '\0';
     out->input_is_integers = strcmp(kind, "integers") == 0;
-    out->model = c2s_model_create(out->name, err);
-    bool ok = out->model && build(out, text + at, err);
-    free(text);
-    if (!ok)
-        sketch_finish(out);
-    return ok || c2s_fail_at(err, "%s", line);
+    const struct sketch_numbers numbers = {out->name, false};
+    out->model = create(out->name, line + at, &numbers, err);
+    return out->model || c2s_fail_at(err, "%s", out->name);
+}
+
+struct c2s_model *sketch_layers(const char *layers, struct c2s_error *err)
+{
+    const struct sketch_numbers numbers = {layers, true};
+    return create("net", layers, &numbers, err);
 }
 
 void sketch_finish(struct sketch *s)

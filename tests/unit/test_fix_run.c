@@ -1,8 +1,8 @@
 /* What a run of fixes promises beside the fixes themselves: what is asked for, quantized models,
  * layers that others read, failures, and that it ends. */
 #include "support.h"
+#include "fix_support.h"
 #include "series.h"
-#include "spec_net.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,7 +40,8 @@ static void failures_say_what_was_wrong(void **state)
     (void)state;
     int n_reports = 0;
     struct c2s_progress progress = {stop, &n_reports};
-    struct c2s_model *m = spec_net("12,12,3 conv8r conv8r flat dense4r");
+    struct c2s_model *m = sketched(
+        "in 12,12,3; conv 8 3 same act=relu; conv 8 3 same act=relu; flatten; dense 4 act=relu");
     struct c2s_fix_request request = request_of("E999", NULL);
     fails(m, &request, NULL, C2S_USAGE, "no rule E999");
     request = request_of("E014", NULL);
@@ -57,20 +58,21 @@ static void only_what_is_asked_for_changes(void **state)
 {
     (void)state;
     struct c2s_fix_report r;
-    struct c2s_model *m = spec_net("12,12,3 conv8r conv8k4r conv8k4r flat drop dense4x");
-    const struct fix_asked by_rule = {.rule = "e029"}, by_layer = {.layers = "conv_1"},
-                           by_both = {.rule = "E005", .layers = "conv_2,dense"};
+    struct c2s_model *m = sketched("in 12,12,3; conv 8 3 same act=relu; conv 8 4 same act=relu; "
+                                   "conv 8 4 same act=relu; flatten; drop; dense 4 act=softmax");
+    const struct fix_asked by_rule = {.rule = "e029"}, by_layer = {.layers = "conv_2"},
+                           by_both = {.rule = "E005", .layers = "conv_3,dense_6"};
     struct c2s_model *fixed = fix_net(m, &by_rule, &r);
     assert_int_equal(r.n_changes, 2);
     assert_int_equal(r.n_left, 0);
-    assert_int_equal(series_layer(fixed, "conv_2")->attr.conv.kernel[0], 5);
+    assert_int_equal(series_layer(fixed, "conv_3")->attr.conv.kernel[0], 5);
     assert_int_equal(count_findings(fixed, "E005", false), 4);
     c2s_fix_report_finish(&r);
     c2s_model_destroy(fixed);
     fixed = fix_net(m, &by_layer, &r);
     assert_int_equal(r.n_changes, 2);
-    assert_int_equal(series_layer(fixed, "conv_1")->attr.conv.kernel[0], 5);
-    assert_int_equal(series_layer(fixed, "conv_2")->attr.conv.kernel[0], 4);
+    assert_int_equal(series_layer(fixed, "conv_2")->attr.conv.kernel[0], 5);
+    assert_int_equal(series_layer(fixed, "conv_3")->attr.conv.kernel[0], 4);
     assert_int_equal(count_findings(fixed, "E005", false), 3);
     c2s_fix_report_finish(&r);
     c2s_model_destroy(fixed);
@@ -89,9 +91,9 @@ static void the_last_activation_goes_only_by_name(void **state)
 {
     (void)state;
     static const struct fix_asked all = {0}, by_rule = {.rule = "N062"},
-                                  by_layer = {.layers = "soft"};
+                                  by_layer = {.layers = "softmax_5"};
     struct c2s_fix_report r;
-    struct c2s_model *m = spec_net("12,12,3 conv8 relu6 flat dense4 soft");
+    struct c2s_model *m = sketched("in 12,12,3; conv 8 3 same; relu 6; flatten; dense 4; softmax");
     assert_null(fix_net(m, &all, &r));
     assert_int_equal(r.n_left, 0);
     assert_true(r.difference == 0);
@@ -114,9 +116,8 @@ static void one_fix_makes_way_for_the_next(void **state)
     (void)state;
     static const struct fix_asked all = {0};
     struct c2s_fix_report r, again;
-    series_seed(5);
-    struct c2s_model *m =
-        spec_net("28,28,1 conv8rv max2v conv8rv max2v flat drop dense16r bn dense4x");
+    struct c2s_model *m = sketched("in 28,28,1; conv 8 3 act=relu; max 2; conv 8 3 act=relu; max "
+                                   "2; flatten; drop; dense 16 act=relu; bn; dense 4 act=softmax");
     struct c2s_model *fixed = fix_net(m, &all, &r);
     assert_same_function(m, fixed);
     assert_int_equal(r.n_errors_before, 6); /* E005 four times, E014, E046 */
@@ -142,7 +143,8 @@ static void the_input_is_judged_as_it_becomes(void **state)
     (void)state;
     struct c2s_error err = {0};
     struct c2s_fix_report r;
-    struct c2s_model *m = spec_net("28,28 resh28,28,1 conv8v relu6 flat dense4"), *fixed;
+    struct c2s_model *m = sketched("in 28,28; reshape 28,28,1; conv 8 3; relu 6; flatten; dense 4"),
+                     *fixed;
     struct c2s_fix_request request = request_of(NULL, NULL);
     request.takes_integers = is_no_image;
     assert_ok(c2s_fix(m, &request, NULL, &fixed, &r, &err), &err);
@@ -159,7 +161,8 @@ static void samples_are_measured_on_and_change_nothing(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
-    struct c2s_model *m = spec_net("12,12,3 conv8 relu6 bn flat dense4"), *plain, *measured;
+    struct c2s_model *m = sketched("in 12,12,3; conv 8 3 same; relu 6; bn; flatten; dense 4"),
+                     *plain, *measured;
     struct c2s_fix_request request = request_of(NULL, NULL);
     struct c2s_fix_report a, b;
     char hash_a[C2S_HASH_LENGTH + 1], hash_b[C2S_HASH_LENGTH + 1];
@@ -190,22 +193,25 @@ static void quantized_models_are_fixed_or_refused(void **state)
     static const struct {
         const char *rule, *line, *part; /* part NULL = it is fixed */
     } cases[] = {
-        {"E014", "12,12,3 conv8 relu6 conv8 max2 relu6 flat dense4", NULL},
-        {"E018", "12,12,3 conv8 max2 max2 relu6 flat dense4", NULL},
-        {"E018", "12,12,3 conv8 relu6 gap dense4", "between the levels"},
-        {"E013", "12,12,3 conv8 relu6 bn flat dense4", "quantized already"},
-        {"E013", "12,12,3 conv8 bn bn relu6 flat dense4", NULL},
-        {"E046", "12,12,3 conv8 relu6 conv8v relu6 flat dense4", NULL},
-        {"E029", "12,12,3 conv8k4 relu6 flat dense4", NULL},
-        {"E015", "12,12,3 conv8 relu6 flat dense8 dense4", "quantized already"},
-        {"E016", "12,12,3 conv8 relu6 max2 relu6 flat dense4", NULL},
-        {"E019", "13,13,3 conv8 relu6 max2v flat dense4", NULL},
-        {"E022", "12,12,3 conv8 relu6 dense5 relu6 flat dense4", NULL},
+        {"E014",
+         "in 12,12,3; conv 8 3 same; relu 6; conv 8 3 same; max 2 same; relu 6; flatten; dense 4",
+         NULL},
+        {"E018", "in 12,12,3; conv 8 3 same; max 2 same; max 2 same; relu 6; flatten; dense 4",
+         NULL},
+        {"E018", "in 12,12,3; conv 8 3 same; relu 6; gap; dense 4", "between the levels"},
+        {"E013", "in 12,12,3; conv 8 3 same; relu 6; bn; flatten; dense 4", "quantized already"},
+        {"E013", "in 12,12,3; conv 8 3 same; bn; bn; relu 6; flatten; dense 4", NULL},
+        {"E046", "in 12,12,3; conv 8 3 same; relu 6; conv 8 3; relu 6; flatten; dense 4", NULL},
+        {"E029", "in 12,12,3; conv 8 4 same; relu 6; flatten; dense 4", NULL},
+        {"E015", "in 12,12,3; conv 8 3 same; relu 6; flatten; dense 8; dense 4",
+         "quantized already"},
+        {"E016", "in 12,12,3; conv 8 3 same; relu 6; max 2 same; relu 6; flatten; dense 4", NULL},
+        {"E019", "in 13,13,3; conv 8 3 same; relu 6; max 2; flatten; dense 4", NULL},
+        {"E022", "in 12,12,3; conv 8 3 same; relu 6; dense 5; relu 6; flatten; dense 4", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct c2s_fix_report r;
-        series_seed(1 + i);
-        struct c2s_model *m = spec_quantized(spec_net(cases[i].line), 4, 4);
+        struct c2s_model *m = sketch_quantized(sketched(cases[i].line), 4, 4);
         struct c2s_model *fixed = fix_net(m, &(struct fix_asked){.rule = cases[i].rule}, &r);
         assert_true(r.n_errors_after <= r.n_errors_before);
         if (cases[i].part ? fixed != NULL : !fixed)
@@ -243,19 +249,21 @@ static void layers_that_others_read_stay(void **state)
     static const struct {
         const char *rule, *line, *tapped;
     } cases[] = {
-        {"E013", "12,12,3 conv8 relu6 bn flat dense4", "bn"},
-        {"E013", "12,12,3 conv8 bn bn relu6 flat dense4", "bn"},
-        {"E013", "12,12,3 conv8 max2 max2 bn relu6 flat dense4", "max"},
-        {"E015", "12,12,3 conv8 relu6 flat dense8 dense4", "dense"},
-        {"E016", "12,12,3 conv8 relu6 relu3 flat dense4", "relu"},
-        {"E004", "12,12,3 conv8 relu6 pad0,1,0,1 conv8s2v relu6 flat dense4", "pad"},
-        {"E046", "12,12,3 conv8 relu6 conv8v relu6 flat dense4", "conv_1"},
-        {"E046", "12,12,3 conv8 relu6 conv8v relu6 flat dense4", "relu_1"},
+        {"E013", "in 12,12,3; conv 8 3 same; relu 6; bn; flatten; dense 4", "bn_3"},
+        {"E013", "in 12,12,3; conv 8 3 same; bn; bn; relu 6; flatten; dense 4", "bn_2"},
+        {"E013", "in 12,12,3; conv 8 3 same; max 2 same; max 2 same; bn; relu 6; flatten; dense 4",
+         "max_2"},
+        {"E015", "in 12,12,3; conv 8 3 same; relu 6; flatten; dense 8; dense 4", "dense_4"},
+        {"E016", "in 12,12,3; conv 8 3 same; relu 6; relu 3; flatten; dense 4", "relu_2"},
+        {"E004",
+         "in 12,12,3; conv 8 3 same; relu 6; pad 0,1,0,1; conv 8 3 s=2; relu 6; flatten; dense 4",
+         "pad_3"},
+        {"E046", "in 12,12,3; conv 8 3 same; relu 6; conv 8 3; relu 6; flatten; dense 4", "conv_3"},
+        {"E046", "in 12,12,3; conv 8 3 same; relu 6; conv 8 3; relu 6; flatten; dense 4", "relu_4"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct c2s_fix_report r;
-        series_seed(1 + i);
-        struct c2s_model *m = spec_net(cases[i].line);
+        struct c2s_model *m = sketched(cases[i].line);
         int n = count_findings(m, cases[i].rule, false);
         feed_another(m, cases[i].tapped);
         struct c2s_model *fixed = fix_net(m, &(struct fix_asked){.rule = cases[i].rule}, &r);
@@ -273,14 +281,14 @@ static void splitting_keeps_every_reader(void **state)
 {
     (void)state;
     struct c2s_fix_report r;
-    struct c2s_model *m = spec_net("12,12,3 conv8r flat dense4");
-    feed_another(m, "conv");
+    struct c2s_model *m = sketched("in 12,12,3; conv 8 3 same act=relu; flatten; dense 4");
+    feed_another(m, "conv_1");
     struct c2s_model *fixed = fix_net(m, &(struct fix_asked){.rule = "E005"}, &r);
     assert_non_null(fixed);
     assert_true(r.difference == 0);
-    int relu = c2s_model_find(fixed, "conv_relu");
+    int relu = c2s_model_find(fixed, "conv_1_relu");
     assert_int_equal(c2s_model_n_readers(fixed, relu, NULL), 2);
-    assert_int_equal(c2s_model_n_readers(fixed, c2s_model_find(fixed, "conv"), NULL), 1);
+    assert_int_equal(c2s_model_n_readers(fixed, c2s_model_find(fixed, "conv_1"), NULL), 1);
     c2s_fix_report_finish(&r);
     c2s_model_destroy(fixed);
     c2s_model_destroy(m);
@@ -291,8 +299,8 @@ static void what_no_engine_computes_is_not_called_measured(void **state)
     (void)state;
     struct c2s_fix_report r;
     struct c2s_error err = {0};
-    struct c2s_model *m = spec_net("12,12,3 conv8r flat dense4");
-    struct c2s_layer *l = series_layer(m, "flat");
+    struct c2s_model *m = sketched("in 12,12,3; conv 8 3 same act=relu; flatten; dense 4");
+    struct c2s_layer *l = series_layer(m, "flatten_2");
     l->op = C2S_OP_UNKNOWN;
     assert_ok(c2s_layer_set_text(&l->class_name, "Lambda", &err), &err);
     struct c2s_model *fixed = fix_net(m, &(struct fix_asked){0}, &r);
