@@ -156,18 +156,9 @@ static int count_norms(const struct c2s_model *m)
     return n;
 }
 
-static bool is_quantized(const struct c2s_model *m)
-{
-    bool found = false;
-    for (int i = 0; i < m->n_layers; i++)
-        found |=
-            c2s_layer_is_quantized(m->layers[i]) || c2s_layer_is_quantized_activation(m->layers[i]);
-    return found;
-}
-
 bool calibrate_bias(struct calibration *c, struct c2s_error *err)
 {
-    if (!c->request->reference || !is_quantized(c->model))
+    if (!c->request->reference || !c2s_model_is_quantized(c->model))
         return c2s_fail(err, C2S_STATE,
                         "nothing is quantized in this model, so there is no error to correct; "
                         "quantize it first");

@@ -175,6 +175,15 @@ int c2s_model_first_neural(const struct c2s_model *m)
     return -1;
 }
 
+bool c2s_model_is_quantized(const struct c2s_model *m)
+{
+    bool found = false;
+    for (int i = 0; i < m->n_layers; i++)
+        found |=
+            c2s_layer_is_quantized(m->layers[i]) || c2s_layer_is_quantized_activation(m->layers[i]);
+    return found;
+}
+
 int64_t c2s_model_n_params(const struct c2s_model *m)
 {
     int64_t n = 0;

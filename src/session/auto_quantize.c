@@ -197,11 +197,6 @@ static bool calibrate(struct recipe *r, struct c2s_stage *stage, struct c2s_erro
     return true;
 }
 
-static bool quantize(struct recipe *r, const struct c2s_quantize_plan *plan, struct c2s_error *err)
-{
-    return c2s_session_quantize(r->session, plan, NULL, NULL, NULL, err);
-}
-
 static bool activations(struct recipe *r, struct c2s_stage *stage, struct c2s_error *err)
 {
     if (count_activations(model_of(r)) == 0)
@@ -210,10 +205,11 @@ static bool activations(struct recipe *r, struct c2s_stage *stage, struct c2s_er
         return skip(stage, "activations have %d bits already", r->plan->activations);
     snprintf(stage->text, sizeof stage->text, "%d bit%s", r->plan->activations,
              r->plan->activations == 1 ? "" : "s");
-    return quantize(r,
-                    &(struct c2s_quantize_plan){.activ_quantization = r->plan->activations,
-                                                .input_weight_quantization = -1},
-                    err);
+    return c2s_session_quantize(
+        r->session,
+        &(struct c2s_quantize_plan){.activ_quantization = r->plan->activations,
+                                    .input_weight_quantization = -1},
+        NULL, NULL, NULL, err);
 }
 
 static bool weights(struct recipe *r, struct c2s_stage *stage, struct c2s_error *err)
@@ -222,10 +218,10 @@ static bool weights(struct recipe *r, struct c2s_stage *stage, struct c2s_error 
     if (has_weight_bits(r))
         return skip(stage, "weights have these bits already");
     snprintf(stage->text, sizeof stage->text, "%d bits, first layer %d", r->plan->weights, input);
-    return quantize(r,
-                    &(struct c2s_quantize_plan){.weight_quantization = r->plan->weights,
-                                                .input_weight_quantization = input},
-                    err);
+    return c2s_session_quantize(r->session,
+                                &(struct c2s_quantize_plan){.weight_quantization = r->plan->weights,
+                                                            .input_weight_quantization = input},
+                                NULL, NULL, NULL, err);
 }
 
 /* A training that was killed goes on; else a new one, unless the same was done before. */
@@ -347,19 +343,10 @@ static bool run_stage(struct recipe *r, int index, struct c2s_error *err)
     return c2s_fail_at(err, "stage %d of %d, %s", index + 1, C2S_N_STAGES, stage->name);
 }
 
-static bool is_quantized(const struct c2s_model *m)
-{
-    bool found = false;
-    for (int i = 0; i < m->n_layers; i++)
-        found |=
-            c2s_layer_is_quantized(m->layers[i]) || c2s_layer_is_quantized_activation(m->layers[i]);
-    return found;
-}
-
 /* What the recipe makes itself. */
 static bool is_of_recipe(const struct c2s_version *v)
 {
-    return is_quantized(v->model) || begins_with(v->info.step, "calibrate") ||
+    return c2s_model_is_quantized(v->model) || begins_with(v->info.step, "calibrate") ||
            begins_with(v->info.step, "fix");
 }
 
@@ -372,7 +359,7 @@ static bool measure_origin(struct recipe *r, struct c2s_error *err)
     while (is_of_recipe(v) && v->info.parent)
         if (!session_hold(r->session, v->info.parent, &v, err))
             return false;
-    if (is_quantized(v->model))
+    if (c2s_model_is_quantized(v->model))
         v = r->session->current;
     snprintf(name, sizeof name, "v%lld", (long long)v->info.id);
     r->report->first = v->info.id;

@@ -16,14 +16,6 @@ static bool has_quantized_weights(const struct c2s_model *m)
     return found;
 }
 
-static bool has_quantized_activations(const struct c2s_model *m)
-{
-    bool found = false;
-    for (int i = 0; i < m->n_layers; i++)
-        found |= c2s_layer_is_quantized_activation(m->layers[i]);
-    return found;
-}
-
 /* A version the current one came from, so many steps before it. */
 struct reference {
     const struct c2s_version *version;
@@ -42,9 +34,9 @@ static bool find_ancestor(struct c2s_session *s, int64_t id, struct reference *o
         if (!session_hold(s, v->info.parent, &v, err))
             return false;
         out->steps++;
-        found = id ? v->info.id == id
-                   : !has_quantized_weights(v->model) &&
-                         (weights_only || !has_quantized_activations(v->model));
+        found = id             ? v->info.id == id
+                : weights_only ? !has_quantized_weights(v->model)
+                               : !c2s_model_is_quantized(v->model);
     }
     out->version = found ? v : NULL;
     return true;

@@ -17,20 +17,12 @@ static bool ends_in(const char *file, const char *ending)
     return n > m && strcmp(file + n - m, ending) == 0;
 }
 
-static bool is_quantized(const struct c2s_model *m)
-{
-    for (int i = 0; i < m->n_layers; i++)
-        if (c2s_layer_is_quantized(m->layers[i]) || c2s_layer_is_quantized_activation(m->layers[i]))
-            return true;
-    return false;
-}
-
 static bool export_keras(struct cmd_ctx *ctx, const struct c2s_version *v, const struct cmd_args *a,
                          struct c2s_error *err)
 {
     const char *file = cmd_text(a, "FILE"), *dialect = cmd_text(a, "--dialect");
     struct c2s_keras_write_options options = {.overwrite = cmd_flag(a, "--force")};
-    if (!is_quantized(v->model))
+    if (!c2s_model_is_quantized(v->model))
         options.dialect = C2S_DIALECT_KERAS;
     else if (dialect)
         options.dialect =

@@ -69,6 +69,8 @@ int c2s_model_find(const struct c2s_model *m, const char *name);
 int c2s_model_n_readers(const struct c2s_model *m, int index, int *reader);
 /* Index of the first neural layer in order, or -1. */
 int c2s_model_first_neural(const struct c2s_model *m);
+/* Some weights or activations are. */
+bool c2s_model_is_quantized(const struct c2s_model *m);
 int64_t c2s_model_n_params(const struct c2s_model *m); /* elements over all parameters */
 
 /* Sets rank and dims of every layer, and `filters` of depthwise ones. UNKNOWN layers and what only
