@@ -1,4 +1,5 @@
 /* Bias correction: the mean error of a quantized layer goes into its bias. */
+#include <c2s/histogram.h>
 #include <c2s/quantize.h>
 #include <math.h>
 
@@ -47,11 +48,6 @@ static bool add_batch(void *arg, struct c2s_tensor *const outputs[2], struct c2s
            c2s_fail(err, C2S_RANGE, "it gives NaN or infinity on this data");
 }
 
-static double sqnr(double signal, double noise)
-{
-    return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
-}
-
 /* The mean of the error leaves its square: the rest is its variance. */
 static void describe(struct c2s_calibrated_layer *row, const struct error_sums *s)
 {
@@ -64,8 +60,8 @@ static void describe(struct c2s_calibrated_layer *row, const struct error_sums *
             row->shift = fmax(row->shift, fabs(error) / sqrt(variance));
         left -= n * error * error;
     }
-    row->sqnr_before = sqnr(s->reference_squares, s->error_squares);
-    row->sqnr_after = sqnr(s->reference_squares, left);
+    row->sqnr_before = c2s_sqnr_of(s->reference_squares, s->error_squares);
+    row->sqnr_after = c2s_sqnr_of(s->reference_squares, left);
 }
 
 static bool set_bias(struct c2s_layer *l, const struct error_sums *s, struct c2s_error *err)

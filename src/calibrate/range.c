@@ -1,4 +1,5 @@
 /* The distribution of an activation's values above 0, and the ranges that follow from it. */
+#include <c2s/histogram.h>
 #include <math.h>
 #include <string.h>
 
@@ -128,7 +129,7 @@ double range_error(const struct range *r, double max_value, int bits)
 double range_sqnr(const struct range *r, double max_value, int bits)
 {
     double error = range_error(r, max_value, bits);
-    return error > 0 ? 10 * log10(r->squares / error) : INFINITY;
+    return c2s_sqnr_of(r->squares, error);
 }
 
 double range_clipped(const struct range *r, double max_value)

@@ -289,7 +289,7 @@ static bool survey_outputs(struct c2s_session *s, struct survey *v, int n_bins,
     if (isfinite(v->top))
         out->clipped_fraction = v->n ? (double)v->n_clipped / (double)v->n : 0;
     if (out->has_quantized && v->signal > 0)
-        out->sqnr_db = v->noise > 0 ? 10 * log10(v->signal / v->noise) : INFINITY;
+        out->sqnr_db = c2s_sqnr_of(v->signal, v->noise);
     return true;
 }
 

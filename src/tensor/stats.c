@@ -120,6 +120,11 @@ bool c2s_tensor_range(const struct c2s_tensor *t, double *min, double *max)
     return found;
 }
 
+double c2s_sqnr_of(double signal, double noise)
+{
+    return noise <= 0 ? INFINITY : 10 * log10(signal / noise);
+}
+
 double c2s_sqnr(const struct c2s_tensor *x, const struct c2s_tensor *y)
 {
     double signal = 0, noise = 0;
@@ -128,5 +133,5 @@ double c2s_sqnr(const struct c2s_tensor *x, const struct c2s_tensor *y)
         signal += v * v;
         noise += d * d;
     }
-    return noise == 0 ? INFINITY : 10 * log10(signal / noise);
+    return c2s_sqnr_of(signal, noise);
 }

@@ -27,5 +27,7 @@ bool c2s_tensor_range(const struct c2s_tensor *t, double *min, double *max);
 /* Signal to quantization noise, dB: 10 log10(sum x^2 / sum (x - y)^2), x and y of one shape and any
  * dtype. INFINITY when equal, -INFINITY when only x is all zeros, NAN with NaN in one of them. */
 double c2s_sqnr(const struct c2s_tensor *x, const struct c2s_tensor *y);
+/* The same of the two sums; INFINITY also when noise is below 0, as a difference of sums may be. */
+double c2s_sqnr_of(double signal, double noise);
 
 #endif
