@@ -8,11 +8,6 @@
 
 #include "base/alloc.h"
 
-bool c2s_chain_is_activation(const struct c2s_layer *l)
-{
-    return l->op == C2S_OP_RELU || c2s_layer_is_quantized_activation(l);
-}
-
 bool c2s_chain_is_unsupported(const struct c2s_layer *l)
 {
     switch (l->op) {
@@ -71,7 +66,7 @@ static void reorder(struct c2s_chain *chain, const struct c2s_model *m)
 {
     for (int i = 0; i + 1 < chain->n; i++) {
         const struct c2s_layer *next = m->layers[chain->at[i + 1]];
-        if (c2s_chain_is_activation(m->layers[chain->at[i]]) && next->op == C2S_OP_MAX_POOL)
+        if (c2s_layer_is_akida_activation(m->layers[chain->at[i]]) && next->op == C2S_OP_MAX_POOL)
             swap_with_next(chain, i++);
     }
     for (int i = 0; i + 1 < chain->n; i++) {
@@ -107,7 +102,7 @@ static void cut(struct c2s_chain *chain, const struct c2s_model *m)
         } else if (last && c2s_op_info(l->op)->family == C2S_FAMILY_POOL && last->pool < 0) {
             last->pool = index;
             chain->block_of[index] = chain->n_blocks - 1;
-        } else if (last && c2s_chain_is_activation(l) && last->activation < 0) {
+        } else if (last && c2s_layer_is_akida_activation(l) && last->activation < 0) {
             last->activation = index;
             chain->block_of[index] = chain->n_blocks - 1;
         }

@@ -32,8 +32,6 @@ bool c2s_chain_init(struct c2s_chain *chain, const struct c2s_model *m, int thro
                     struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_chain_finish(struct c2s_chain *chain); /* accepts a zeroed one */
 
-/* ReLU or a quantized activation: what an Akida layer can end with. */
-bool c2s_chain_is_activation(const struct c2s_layer *l);
 /* No Akida layer has a part for this kind of layer, wherever it stands. */
 bool c2s_chain_is_unsupported(const struct c2s_layer *l);
 

@@ -122,7 +122,7 @@ void c2s_rule_silent_channels(struct c2s_check_run *run)
 {
     for (int i = 0; i < run->m->n_layers; i++) {
         const struct c2s_layer_facts *f = seen(run, i);
-        if (f && c2s_chain_is_activation(run->m->layers[i]) && f->n_silent > 0)
+        if (f && c2s_layer_is_akida_activation(run->m->layers[i]) && f->n_silent > 0)
             c2s_report(run, i, "%lld of %lld channels give 0 for every sample",
                        (long long)f->n_silent, (long long)f->n_channels);
     }
@@ -136,7 +136,7 @@ void c2s_rule_constant_channels(struct c2s_check_run *run)
         const struct c2s_layer *l = run->m->layers[i];
         const struct c2s_layer_facts *f = seen(run, i);
         bool is_output = run->m->n_outputs > 0 && run->m->outputs[0] == i;
-        bool is_activation = c2s_chain_is_activation(l);
+        bool is_activation = c2s_layer_is_akida_activation(l);
         if (!f || (!is_activation && !is_output))
             continue;
         int64_t n = f->n_constant + (is_activation ? 0 : f->n_silent);

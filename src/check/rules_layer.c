@@ -43,26 +43,6 @@ static bool is_conv(const struct c2s_layer *l)
            l->op == C2S_OP_DEPTHWISE_CONV2D;
 }
 
-static const char *function_name(enum c2s_function f)
-{
-    switch (f) {
-    case C2S_FN_LINEAR:
-        return "linear";
-    case C2S_FN_RELU:
-        return "relu";
-    case C2S_FN_RELU6:
-        return "relu6";
-    case C2S_FN_SOFTMAX:
-        return "softmax";
-    case C2S_FN_SIGMOID:
-        return "sigmoid";
-    case C2S_FN_TANH:
-        return "tanh";
-    default:
-        return "another function";
-    }
-}
-
 void c2s_rule_inlined_activation(struct c2s_check_run *run)
 {
     for (int i = 0; i < run->m->n_layers; i++) {
@@ -70,7 +50,7 @@ void c2s_rule_inlined_activation(struct c2s_check_run *run)
         enum c2s_function f = c2s_layer_function(l);
         if (c2s_layer_is_neural(l) && f != C2S_FN_LINEAR)
             c2s_report(run, i, "activation '%s' is part of the layer; only 'linear' is taken",
-                       function_name(f));
+                       f == C2S_FN_OTHER ? "another function" : c2s_function_names[f]);
     }
 }
 

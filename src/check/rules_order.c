@@ -57,7 +57,7 @@ void c2s_rule_extra_activation(struct c2s_check_run *run)
         if (is_neural(l) || c2s_chain_is_unsupported(l)) {
             may_follow = true;
             last = NULL;
-        } else if (c2s_chain_is_activation(l)) {
+        } else if (c2s_layer_is_akida_activation(l)) {
             if (last)
                 c2s_report(run, run->chain.at[i], "no neural layer between '%s' and it",
                            last->name);

@@ -7,15 +7,6 @@
 
 #include "fix/place.h"
 
-static const char *function_name(enum c2s_function f)
-{
-    static const char *const names[] = {
-        [C2S_FN_LINEAR] = "linear",   [C2S_FN_RELU] = "relu",       [C2S_FN_RELU6] = "relu6",
-        [C2S_FN_SOFTMAX] = "softmax", [C2S_FN_SIGMOID] = "sigmoid", [C2S_FN_TANH] = "tanh",
-        [C2S_FN_OTHER] = "activation"};
-    return names[f];
-}
-
 /* The name of the activation in the layer's config, copied into out; "" = none. */
 static void configured_name(const struct c2s_layer *l, char *out, size_t size)
 {
@@ -70,7 +61,7 @@ bool fix_split_activation(struct fix_place *p, struct c2s_error *err)
     configured_name(l, configured, sizeof configured);
     if (f == C2S_FN_OTHER && !configured[0])
         return fix_refused(p, "the name of its activation is not known");
-    const char *said = f == C2S_FN_OTHER ? configured : function_name(f);
+    const char *said = f == C2S_FN_OTHER ? configured : c2s_function_names[f];
     struct c2s_layer *split =
         activation_layer(f, fix_name(p->m, l->name, said, name), configured, err);
     if (!split || !c2s_model_insert(p->m, split, p->layer, err))
@@ -148,7 +139,7 @@ bool fix_merge_relus(struct fix_place *p, struct c2s_error *err)
     if (index < 0)
         return true;
     struct c2s_layer *first = p->m->layers[index];
-    if (first->op != C2S_OP_RELU && !c2s_layer_is_quantized_activation(first))
+    if (!c2s_layer_is_akida_activation(first))
         return true;
     bool is_plain = fix_is_plain_relu(first) && fix_is_plain_relu(second);
     if (!is_plain && !is_same_activation(first, second))
@@ -173,7 +164,7 @@ bool fix_drop_last_activation(struct fix_place *p, struct c2s_error *err)
         return fix_refused(p, "without it another class could be the largest");
     return c2s_model_remove(p->m, p->layer, err) &&
            fix_applied(p, "%s is left out: the class stays, the outputs are what went into it",
-                       function_name(f));
+                       c2s_function_names[f]);
 }
 
 static bool is_other_class(const struct c2s_layer *l)
@@ -205,7 +196,7 @@ bool fix_replace_activation(struct fix_place *p, struct c2s_error *err)
     char was[64];
     snprintf(was, sizeof was, "%s", l->class_name);
     if (l->op == C2S_OP_ACTIVATION)
-        snprintf(was, sizeof was, "%s", function_name(f));
+        snprintf(was, sizeof was, "%s", f == C2S_FN_OTHER ? "activation" : c2s_function_names[f]);
     return make_relu(l, is_bounded ? 1 : INFINITY, err) &&
            fix_applied(p, "%s becomes ReLU%s", was, is_bounded ? " with max_value 1" : "");
 }

@@ -7,11 +7,6 @@
 
 static const enum c2s_op passed[] = {C2S_OP_MAX_POOL, C2S_OP_DROPOUT, C2S_OP_COUNT};
 
-static bool is_activation(const struct c2s_layer *l)
-{
-    return l->op == C2S_OP_RELU || c2s_layer_is_quantized_activation(l);
-}
-
 /* Bits and limit of the new layer's weights: those of the layers around it, where they are
  * quantized. */
 static void set_quantizer(const struct c2s_model *m, int at, struct c2s_layer *l)
@@ -78,7 +73,7 @@ static const struct c2s_layer *activation_before(const struct c2s_model *m, int 
     int at = index;
     while (at >= 0 && (m->layers[at]->op == C2S_OP_MAX_POOL || m->layers[at]->op == C2S_OP_DROPOUT))
         at = quant_only_input(m, at);
-    return at >= 0 && is_activation(m->layers[at]) ? m->layers[at] : NULL;
+    return at >= 0 && c2s_layer_is_akida_activation(m->layers[at]) ? m->layers[at] : NULL;
 }
 
 static bool is_image(struct fix_place *p, const struct c2s_layer *l)
@@ -122,7 +117,7 @@ static bool follow_max_pool(struct fix_place *p, struct c2s_error *err)
 static const struct c2s_layer *activation_behind(const struct c2s_model *m, int index)
 {
     int at = fix_forward_over(m, index, passed);
-    return at >= 0 && is_activation(m->layers[at]) ? m->layers[at] : NULL;
+    return at >= 0 && c2s_layer_is_akida_activation(m->layers[at]) ? m->layers[at] : NULL;
 }
 
 /* A pool that has no convolution of its own. */

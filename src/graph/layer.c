@@ -7,6 +7,9 @@
 
 #include "base/alloc.h"
 
+const char *const c2s_function_names[] = {"linear",  "relu", "relu6", "softmax",
+                                          "sigmoid", "tanh", "other", NULL};
+
 bool c2s_layer_set_text(char **field, const char *text, struct c2s_error *err)
 {
     char *copy = NULL;
@@ -185,6 +188,11 @@ bool c2s_layer_is_quantized(const struct c2s_layer *l)
 bool c2s_layer_is_quantized_activation(const struct c2s_layer *l)
 {
     return l->op == C2S_OP_DISCRETE_RELU || l->op == C2S_OP_QUANTIZED_RELU;
+}
+
+bool c2s_layer_is_akida_activation(const struct c2s_layer *l)
+{
+    return l->op == C2S_OP_RELU || c2s_layer_is_quantized_activation(l);
 }
 
 int c2s_layer_weight_bits(const struct c2s_layer *l)

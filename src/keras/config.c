@@ -122,22 +122,15 @@ static void need_channels_last(struct parse *p)
 /* "relu", null, or Keras 3's {"class_name": "function", "config": "relu"}. */
 static enum c2s_function get_function(const struct parse *p)
 {
-    static const struct {
-        const char *name;
-        enum c2s_function function;
-    } known[] = {
-        {"linear", C2S_FN_LINEAR},   {"relu", C2S_FN_RELU},       {"relu6", C2S_FN_RELU6},
-        {"softmax", C2S_FN_SOFTMAX}, {"sigmoid", C2S_FN_SIGMOID}, {"tanh", C2S_FN_TANH},
-    };
     const struct c2s_json *v = c2s_json_get(p->config, "activation");
     if (is_absent(v))
         return C2S_FN_LINEAR;
     const char *name = c2s_json_text(v, NULL);
     if (!name && strcmp(c2s_json_text(c2s_json_get(v, "class_name"), ""), "function") == 0)
         name = c2s_json_text(c2s_json_get(v, "config"), NULL);
-    for (size_t i = 0; name && i < sizeof known / sizeof known[0]; i++)
-        if (strcmp(name, known[i].name) == 0)
-            return known[i].function;
+    for (int f = 0; name && f < C2S_FN_OTHER; f++)
+        if (strcmp(name, c2s_function_names[f]) == 0)
+            return (enum c2s_function)f;
     return C2S_FN_OTHER;
 }
 

@@ -2,8 +2,6 @@
 #include "keras/fields.h"
 
 static const char *const paddings[] = {"valid", "same", NULL};
-static const char *const functions[] = {"linear",  "relu", "relu6", "softmax",
-                                        "sigmoid", "tanh", "other", NULL};
 static const char *const relu_kinds[] = {"discrete", "ranged", "trained", NULL};
 const char *const keras_note_kind_names[] = {"read", "skipped", "assumed", "renamed", NULL};
 const char *const keras_dialect_names[] = {"keras", "cnn2snn-1.8", "cnn2snn-2.2", NULL};
@@ -21,7 +19,7 @@ const char *const keras_dialect_names[] = {"keras", "cnn2snn-1.8", "cnn2snn-2.2"
     ROW(op, INT, conv.filters), ROW(op, PAIR, conv.kernel), ROW(op, PAIR, conv.strides),           \
         ROW(op, PAIR, conv.dilation), ROW(op, INT, conv.groups),                                   \
         ROW(op, INT, conv.depth_multiplier), CHOICE(op, conv.padding, paddings),                   \
-        ROW(op, BOOL, conv.use_bias), CHOICE(op, conv.function, functions)
+        ROW(op, BOOL, conv.use_bias), CHOICE(op, conv.function, c2s_function_names)
 #define POOL(op)                                                                                   \
     ROW(op, PAIR, pool.size), ROW(op, PAIR, pool.strides), CHOICE(op, pool.padding, paddings),     \
         ROW(op, BOOL, pool.keepdims)
@@ -37,7 +35,7 @@ const struct field keras_fields[] = {
     CONVOLUTION(SEPARABLE_CONV2D),
     ROW(DENSE, INT, dense.units),
     ROW(DENSE, BOOL, dense.use_bias),
-    CHOICE(DENSE, dense.function, functions),
+    CHOICE(DENSE, dense.function, c2s_function_names),
     ROW(BATCH_NORM, INT, batch_norm.axis),
     ROW(BATCH_NORM, REAL, batch_norm.epsilon),
     ROW(BATCH_NORM, BOOL, batch_norm.center),
@@ -49,7 +47,7 @@ const struct field keras_fields[] = {
     POOL(MAX_POOL),
     POOL(AVERAGE_POOL),
     POOL(GLOBAL_AVERAGE_POOL),
-    CHOICE(ACTIVATION, activation.function, functions),
+    CHOICE(ACTIVATION, activation.function, c2s_function_names),
     ROW(SOFTMAX, INT, softmax.axis),
     ROW(CONCATENATE, INT, concatenate.axis),
     ROW(RESHAPE, INT, reshape.rank),

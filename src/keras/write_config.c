@@ -87,12 +87,8 @@ static void put_shape(struct out *o, const char *key, bool has_batch, int rank, 
 
 static void put_function(struct out *o, enum c2s_function function)
 {
-    static const char *const names[] = {
-        [C2S_FN_LINEAR] = "linear",   [C2S_FN_RELU] = "relu",       [C2S_FN_RELU6] = "relu6",
-        [C2S_FN_SOFTMAX] = "softmax", [C2S_FN_SIGMOID] = "sigmoid", [C2S_FN_TANH] = "tanh",
-        [C2S_FN_OTHER] = "linear"};
     const char *original = c2s_json_text(c2s_json_get(o->original, "activation"), "linear");
-    put_text(o, "activation", function == C2S_FN_OTHER ? original : names[function]);
+    put_text(o, "activation", function == C2S_FN_OTHER ? original : c2s_function_names[function]);
 }
 
 static bool is_one_of(const char *name, const char *const *list)

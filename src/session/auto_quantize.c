@@ -35,16 +35,11 @@ static bool skip(struct c2s_stage *stage, const char *fmt, ...)
 
 /* ---- what the model has already ---- */
 
-static bool is_activation(const struct c2s_layer *l)
-{
-    return l->op == C2S_OP_RELU || c2s_layer_is_quantized_activation(l);
-}
-
 static int count_activations(const struct c2s_model *m)
 {
     int n = 0;
     for (int i = 0; i < m->n_layers; i++)
-        n += is_activation(m->layers[i]);
+        n += c2s_layer_is_akida_activation(m->layers[i]);
     return n;
 }
 
@@ -52,7 +47,7 @@ static bool has_activation_bits(const struct c2s_model *m, int bits)
 {
     bool all = true;
     for (int i = 0; i < m->n_layers; i++)
-        if (is_activation(m->layers[i]))
+        if (c2s_layer_is_akida_activation(m->layers[i]))
             all &= c2s_layer_activation_bits(m->layers[i]) == bits;
     return all;
 }

@@ -48,12 +48,9 @@ static double number(const struct words *w, int i, double fallback)
 
 static enum c2s_function function_of(const char *name)
 {
-    static const char *const names[] = {
-        [C2S_FN_LINEAR] = "linear",   [C2S_FN_RELU] = "relu",       [C2S_FN_RELU6] = "relu6",
-        [C2S_FN_SOFTMAX] = "softmax", [C2S_FN_SIGMOID] = "sigmoid", [C2S_FN_TANH] = "tanh"};
-    for (int i = 0; name && i < 6; i++)
-        if (strcmp(names[i], name) == 0)
-            return (enum c2s_function)i;
+    for (int f = 0; name && f < C2S_FN_OTHER; f++)
+        if (strcmp(c2s_function_names[f], name) == 0)
+            return (enum c2s_function)f;
     return C2S_FN_LINEAR;
 }
 

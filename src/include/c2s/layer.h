@@ -17,6 +17,8 @@ enum c2s_function { /* of Activation layers and inlined activations */
                     C2S_FN_OTHER /* known to be there, not computed: its name is in the layer's
                                     config */
 };
+/* By that number, NULL behind the last: Keras's names, and "other". */
+extern const char *const c2s_function_names[];
 
 /* Pairs are {vertical, horizontal}: {KH, KW}, {stride_h, stride_w}. */
 struct c2s_conv_attr { /* CONV2D, DEPTHWISE_CONV2D, SEPARABLE_CONV2D */
@@ -151,6 +153,8 @@ enum c2s_function c2s_layer_function(const struct c2s_layer *l);
 bool c2s_layer_is_quantized(const struct c2s_layer *l);
 /* DISCRETE_RELU or QUANTIZED_RELU. */
 bool c2s_layer_is_quantized_activation(const struct c2s_layer *l);
+/* RELU or a quantized activation: what an Akida layer can end with. */
+bool c2s_layer_is_akida_activation(const struct c2s_layer *l);
 /* Bits of weights, or of a quantized activation; 0 = float or none. */
 int c2s_layer_weight_bits(const struct c2s_layer *l);
 int c2s_layer_activation_bits(const struct c2s_layer *l);
