@@ -27,7 +27,7 @@ allowed_place() {
     dnnl.h | oneapi/*) place='src/engine/dnnl*.[ch] src/akida/dnnl*.[ch]' ;;
     zlib.h) place='src/data/stream.c' ;;
     minizip/*) place='src/zip/zip.c' ;;
-    sha2.h) place='src/tensor/hash.c' ;;
+    nettle/*) place='src/tensor/hash.c' ;;
     sqlite3.h) place='store/*.[ch]' ;;
     readline/* | curses.h | term.h | ncurses.h | ncursesw/*) place='ui/term/*.[ch]' ;;
     *) place='' ;;
