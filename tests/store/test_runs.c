@@ -15,8 +15,8 @@
 #include "nets.h"
 #include <c2s/keras.h>
 
-#include "private.h"
 #include "support.h"
+#include "workspace.h"
 
 enum { EPOCHS = 3, TENSORS = 4 };
 
@@ -202,48 +202,15 @@ static void a_version_keeps_its_epochs_and_ends_its_run(void **state)
 
 /* ---- the file ---- */
 
-static char path[300];
-
-static int make_folder(void **state)
-{
-    *state = make_temp_dir();
-    snprintf(path, sizeof path, "%s/w.c2s", (char *)*state);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    remove_temp_dir(*state);
-    return 0;
-}
-
-static struct c2s_journal *open_it(void)
-{
-    struct c2s_error err = {0};
-    struct c2s_journal *j = NULL;
-    assert_ok(c2s_store_open(path, &j, &err), &err);
-    return j;
-}
-
 static int64_t count_tensors(struct c2s_journal *j)
 {
     return query_integer(j, "SELECT count(*) FROM tensors");
 }
 
-static void assert_sound(struct c2s_journal *j)
-{
-    int64_t bad = -1;
-    struct c2s_error err = {0};
-    assert_ok(
-        db_integer(store_of(j)->db, "SELECT count(*) FROM pragma_foreign_key_check", &bad, &err),
-        &err);
-    assert_int_equal(bad, 0);
-}
-
 static void old_checkpoints_do_not_pile_up(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     struct c2s_error err = {0};
     struct c2s_gc_report report;
     append_version(j, 0, "load a.h5", small_model(5, 1));
@@ -273,7 +240,7 @@ static pid_t train_elsewhere(int64_t *id)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct c2s_journal *j = open_it();
+        struct c2s_journal *j = open_workspace();
         *id = put(j, *id, 1, "retrain", 1);
         if (write(ends[1], id, sizeof *id) != sizeof *id)
             _exit(1);
@@ -289,7 +256,7 @@ static pid_t train_elsewhere(int64_t *id)
 static void a_living_shell_keeps_its_run(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     struct c2s_error err = {0};
     struct c2s_run run = {.parent = 1, .step = "retrain", .data = "abc"};
     struct c2s_checkpoint c = checkpoint_after(2, 20);
@@ -321,7 +288,7 @@ static void a_living_shell_keeps_its_run(void **state)
 static void a_full_disk_keeps_the_last_checkpoint(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     append_version(j, 0, "load a.h5", small_model(5, 1));
     j->ops->close(j);
     int64_t id = 0;
@@ -335,7 +302,7 @@ static void a_full_disk_keeps_the_last_checkpoint(void **state)
         struct c2s_error err = {0};
         struct c2s_run run = {.id = id, .parent = 1, .step = "retrain", .data = "abc"};
         struct c2s_checkpoint c = checkpoint_after(3, 50000);
-        j = open_it();
+        j = open_workspace();
         getrlimit(RLIMIT_FSIZE, &limit);
         limit.rlim_cur = 300000;
         signal(SIGXFSZ, SIG_IGN);
@@ -351,7 +318,7 @@ static void a_full_disk_keeps_the_last_checkpoint(void **state)
     int status;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
-    j = open_it();
+    j = open_workspace();
     assert_stands_at(j, id, 1);
     put(j, id, 1, "retrain", 3);
     assert_stands_at(j, id, 3);
@@ -362,7 +329,7 @@ static void a_full_disk_keeps_the_last_checkpoint(void **state)
 static void people_can_read_it_by_sql(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     append_version(j, 0, "load a.h5", small_model(5, 1));
     put(j, 0, 1, "retrain", 3);
     assert_int_equal(query_integer(j, "SELECT epochs FROM runs"), 3);
@@ -370,8 +337,6 @@ static void people_can_read_it_by_sql(void **state)
     assert_int_equal(query_integer(j, "SELECT count(*) FROM epochs"), 0);
     j->ops->close(j);
 }
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {

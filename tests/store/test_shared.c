@@ -10,51 +10,13 @@
 #include <unistd.h>
 
 #include "journal_support.h"
-#include "private.h"
 #include "support.h"
-
-static char path[300];
-
-static int make_folder(void **state)
-{
-    *state = make_temp_dir();
-    snprintf(path, sizeof path, "%s/w.c2s", (char *)*state);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    remove_temp_dir(*state);
-    return 0;
-}
-
-static struct c2s_journal *open_it(void)
-{
-    struct c2s_error err = {0};
-    struct c2s_journal *j = NULL;
-    assert_ok(c2s_store_open(path, &j, &err), &err);
-    return j;
-}
-
-static int64_t integer(struct c2s_journal *j, const char *sql)
-{
-    struct c2s_error err = {0};
-    int64_t value = -1;
-    assert_ok(db_integer(store_of(j)->db, sql, &value, &err), &err);
-    return value;
-}
-
-static void assert_sound(struct c2s_journal *j)
-{
-    assert_int_equal(
-        integer(j, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check != 'ok'"), 0);
-    assert_int_equal(integer(j, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
-}
+#include "workspace.h"
 
 static void two_see_each_other(void **state)
 {
     (void)state;
-    struct c2s_journal *a = open_it(), *b = open_it();
+    struct c2s_journal *a = open_workspace(), *b = open_workspace();
     append_version(a, 0, "load a.h5", small_model(5, 1));
     assert_int_equal(count_versions(b), 1);
     assert_int_equal(append_version(b, 1, "from b", small_model(5, 2)), 2);
@@ -83,7 +45,7 @@ static bool write_elsewhere(void *arg, const struct c2s_version_info *info)
 static void readers_and_writers_do_not_wait(void **state)
 {
     (void)state;
-    struct c2s_journal *a = open_it(), *b = open_it();
+    struct c2s_journal *a = open_workspace(), *b = open_workspace();
     struct c2s_error err = {0};
     append_version(a, 0, "load a.h5", small_model(5, 1));
     append_version(a, 1, "step", small_model(5, 2));
@@ -96,7 +58,7 @@ static void readers_and_writers_do_not_wait(void **state)
 static void a_busy_workspace_is_told(void **state)
 {
     (void)state;
-    struct c2s_journal *a = open_it(), *b = open_it();
+    struct c2s_journal *a = open_workspace(), *b = open_workspace();
     struct c2s_error err = {0}, other = {0};
     append_version(a, 0, "load a.h5", small_model(5, 1));
     assert_ok(db_begin_write(store_of(a)->db, &err), &err);
@@ -129,7 +91,7 @@ static void shells_at_once_share_their_steps(void **state)
         children[k] = fork();
         assert_true(children[k] >= 0);
         if (children[k] == 0) {
-            struct c2s_journal *own = open_it();
+            struct c2s_journal *own = open_workspace();
             char step[32];
             snprintf(step, sizeof step, "quantize weights %d", k + 2);
             int64_t id = append_version(own, 0, "load a.h5", small_model(200, 1));
@@ -140,7 +102,7 @@ static void shells_at_once_share_their_steps(void **state)
         }
     }
     wait_for(children, SHELLS);
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     assert_int_equal(count_versions(j), 2 + SHELLS);
     assert_sound(j);
     j->ops->close(j);
@@ -155,7 +117,7 @@ static void many_writers_lose_nothing(void **state)
         children[k] = fork(); /* each also races to create the file */
         assert_true(children[k] >= 0);
         if (children[k] == 0) {
-            struct c2s_journal *j = open_it();
+            struct c2s_journal *j = open_workspace();
             for (int i = 0; i < EACH; i++)
                 append_version(j, 0, "load a.h5", small_model(20, (unsigned)(100 * k + i)));
             j->ops->close(j);
@@ -163,9 +125,9 @@ static void many_writers_lose_nothing(void **state)
         }
     }
     wait_for(children, WRITERS);
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     assert_int_equal(count_versions(j), WRITERS * EACH);
-    assert_int_equal(integer(j, "SELECT count(*) FROM tensor"), WRITERS * EACH);
+    assert_int_equal(workspace_integer(j, "SELECT count(*) FROM tensor"), WRITERS * EACH);
     assert_sound(j);
     j->ops->close(j);
 }
@@ -173,7 +135,7 @@ static void many_writers_lose_nothing(void **state)
 /* Appends without end and tells each id only after append has returned. */
 static void append_for_ever(int tell)
 {
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     for (unsigned i = 0;; i++) {
         int64_t id = append_version(j, 0, "load a.h5", small_model(2000, i));
         if (write(tell, &id, sizeof id) != sizeof id)
@@ -204,7 +166,7 @@ static void a_killed_writer_loses_nothing(void **state)
             last = id > last ? id : last;
         while (read(ends[0], &id, sizeof id) == sizeof id);
         close(ends[0]);
-        struct c2s_journal *j = open_it();
+        struct c2s_journal *j = open_workspace();
         assert_true(count_versions(j) >= last);
         assert_sound(j);
         struct c2s_version *v = fetch_version(j, last);
@@ -235,12 +197,12 @@ static void try_to_append(struct c2s_journal *j, int64_t n_versions)
 static void a_full_database_keeps_what_it_has(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     struct c2s_error err = {0};
     append_version(j, 0, "load a.h5", small_model(50, 1));
     char sql[80];
     snprintf(sql, sizeof sql, "PRAGMA max_page_count = %lld",
-             (long long)integer(j, "PRAGMA page_count") + 10);
+             (long long)workspace_integer(j, "PRAGMA page_count") + 10);
     assert_ok(db_run(store_of(j)->db, sql, &err), &err);
     try_to_append(j, 1);
     assert_ok(db_run(store_of(j)->db, "PRAGMA max_page_count = 1000000", &err), &err);
@@ -255,7 +217,7 @@ static void a_full_disk_keeps_what_it_has(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct c2s_journal *j = open_it();
+        struct c2s_journal *j = open_workspace();
         append_version(j, 0, "load a.h5", small_model(50, 1));
         struct rlimit limit = {.rlim_cur = 300000, .rlim_max = RLIM_INFINITY};
         getrlimit(RLIMIT_FSIZE, &limit);
@@ -269,7 +231,7 @@ static void a_full_disk_keeps_what_it_has(void **state)
     int status;
     waitpid(child, &status, 0);
     assert_int_equal(status, 0);
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     assert_int_equal(append_version(j, 1, "room again", small_model(50000, 3)), 2);
     assert_sound(j);
     j->ops->close(j);
@@ -278,7 +240,7 @@ static void a_full_disk_keeps_what_it_has(void **state)
 static void equal_tensors_are_stored_once(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     append_version(j, 0, "load a.h5", small_model(100, 1));
     append_version(j, 0, "load copy.h5", small_model(100, 1));
     append_version(j, 0, "load b.h5", small_model(100, 2));
@@ -297,7 +259,7 @@ static void equal_tensors_are_stored_once(void **state)
 static void gc_gives_space_back(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     struct c2s_error err = {0};
     struct c2s_gc_report report;
     struct stat before, after;
@@ -306,12 +268,12 @@ static void gc_gives_space_back(void **state)
     append_version(j, 0, "load again.h5", small_model(100, 1));
     assert_ok(j->ops->collect(j, &report, &err), &err);
     assert_int_equal(report.n_tensors, 0);
-    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(stat(in_test_folder("w.c2s"), &before), 0);
     assert_ok(j->ops->remove(j, (const int64_t[]){2, 3}, 2, &err), &err);
     assert_ok(j->ops->collect(j, &report, &err), &err);
     assert_int_equal(report.n_tensors, 1); /* v1 still needs the other */
     assert_int_equal(report.bytes, 200000 * 3 * 4);
-    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(stat(in_test_folder("w.c2s"), &after), 0);
     assert_true(after.st_size < before.st_size - 2000000);
     struct c2s_version *v = fetch_version(j, 1);
     c2s_version_destroy(v);
@@ -338,7 +300,7 @@ static void refuses_sql(struct c2s_journal *j, const char *sql, enum c2s_code co
 static void sql_only_reads(void **state)
 {
     (void)state;
-    struct c2s_journal *j = open_it();
+    struct c2s_journal *j = open_workspace();
     append_version(j, 0, "load a.h5", small_model(5, 1));
     refuses_sql(j, "DELETE FROM version", C2S_STATE);
     refuses_sql(j, "INSERT INTO tag VALUES('x', 1)", C2S_STATE);
@@ -365,8 +327,6 @@ static void sql_only_reads(void **state)
     assert_int_equal(append_version(j, 1, "writing goes on", small_model(5, 2)), 2);
     j->ops->close(j);
 }
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
 {
