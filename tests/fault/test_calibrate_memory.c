@@ -1,5 +1,6 @@
 /* Calibration when memory runs out at any allocation: NOMEM, nothing leaked, the model untouched.
  */
+#include "files.h"
 #include "series.h"
 #include "support.h"
 
@@ -47,10 +48,7 @@ static void fail_each(const struct c2s_calibrate_request *r, long at_least)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    struct c2s_error err = {0};
-    struct c2s_dataset *d;
-    struct c2s_dataset_options options = {.scale = 255, .limit = 3};
-    assert_ok(c2s_dataset_open(data_path("fashion-mnist-1k"), &options, &d, &err), &err);
+    struct c2s_dataset *d = fashion_images(3);
     struct c2s_model *m = small_model();
     const struct c2s_quantize_plan plan = {C2S_RULE_22, 4, 4, 8, NULL, false};
     struct c2s_model *q = series_quantized(m, &plan, NULL);

@@ -176,11 +176,7 @@ static void fm_vgg_is_rescued(void **state)
     (void)state;
     struct c2s_error err = {0};
     struct c2s_model *m;
-    struct c2s_dataset *all, *some;
-    struct c2s_dataset_options options = {.scale = 255};
-    assert_ok(c2s_dataset_open(data_path("fashion-mnist-1k"), &options, &all, &err), &err);
-    options.limit = 200;
-    assert_ok(c2s_dataset_open(data_path("fashion-mnist-1k"), &options, &some, &err), &err);
+    struct c2s_dataset *all = fashion_images(0), *some = fashion_images(200);
     assert_ok(c2s_keras_read(data_path("fm_vgg.h5"), NULL, &m, &err), &err);
     struct c2s_model *lost = with_4_bit_activations(m), *ranged = calibrated(m, some);
     struct c2s_model *kept = with_4_bit_activations(ranged), *found = calibrated(lost, some);

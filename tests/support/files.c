@@ -108,3 +108,12 @@ void write_npy_counting(const char *path, const char *shape, size_t n, int modul
     write_npy(path, "|u1", shape, bytes, n);
     free(bytes);
 }
+
+struct c2s_dataset *fashion_images(int64_t limit)
+{
+    struct c2s_error err = {0};
+    struct c2s_dataset *d = NULL;
+    struct c2s_dataset_options options = {.scale = 255, .limit = limit};
+    assert_ok(c2s_dataset_open(data_path("fashion-mnist-1k"), &options, &d, &err), &err);
+    return d;
+}

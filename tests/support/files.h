@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include <c2s/dataset.h>
 #include <c2s/json.h>
 
 /* A folder for the running test or group: setup and teardown of cmocka. */
@@ -21,5 +22,7 @@ void write_npy(const char *path, const char *type, const char *shape, const void
 /* The same of bytes 0, 1, ... modulo `modulus`. */
 void write_npy_counting(const char *path, const char *shape, size_t n, int modulus);
 struct c2s_json *read_json(const char *path); /* new */
+/* The first images of fashion-mnist-1k, 0 = all; input = pixel / 255. New. */
+struct c2s_dataset *fashion_images(int64_t limit);
 
 #endif

@@ -134,9 +134,9 @@ struct c2s_layer *series_add_pool(struct c2s_model *m, const char *name)
 }
 
 /* conv - BN - ReLU6 - sep - pool - BN - ReLU - flatten - dense. */
-struct c2s_model *series_usual(void)
+struct c2s_model *series_usual_for(int side, int channels, int classes)
 {
-    struct c2s_model *m = series_start(3, 6, 6, 2);
+    struct c2s_model *m = series_start(3, side, side, channels);
     series_add_conv(m, C2S_OP_CONV2D, "conv", 4, true);
     series_add_norm(m, "bn", true, true);
     series_add(m, C2S_OP_RELU, "relu")->attr.relu.max_value = 6;
@@ -145,8 +145,13 @@ struct c2s_model *series_usual(void)
     series_add_norm(m, "bn_1", true, true);
     series_add(m, C2S_OP_RELU, "relu_1");
     series_add(m, C2S_OP_FLATTEN, "flatten");
-    series_add_dense(m, "dense", 3, true);
+    series_add_dense(m, "dense", classes, true);
     return series_end(m);
+}
+
+struct c2s_model *series_usual(void)
+{
+    return series_usual_for(6, 2, 3);
 }
 
 struct c2s_layer *series_layer(const struct c2s_model *m, const char *name)

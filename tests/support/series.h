@@ -23,7 +23,8 @@ struct c2s_layer *series_add_norm(struct c2s_model *m, const char *name, bool sc
 struct c2s_layer *series_add_pool(struct c2s_model *m, const char *name);
 struct c2s_model *series_end(struct c2s_model *m); /* its argument */
 /* conv - bn - relu (max 6) - sep - pool - bn_1 - relu_1 - flatten - dense; new. */
-struct c2s_model *series_usual(void);
+struct c2s_model *series_usual(void); /* for images 6x6x2 of 3 classes */
+struct c2s_model *series_usual_for(int side, int channels, int classes);
 
 struct c2s_layer *series_layer(const struct c2s_model *m, const char *name); /* borrowed */
 int series_count_op(const struct c2s_model *m, enum c2s_op op);

@@ -1,5 +1,6 @@
 /* Calibration of small models on real images, against what naive sums over the naive engine's
  * outputs say; what it must leave alone; that threads do not change a bit. */
+#include "files.h"
 #include "series.h"
 #include "support.h"
 
@@ -14,15 +15,6 @@
 #include <c2s/histogram.h>
 
 enum { N = 100 }; /* samples: more than a batch, and no multiple of one */
-
-static struct c2s_dataset *images(int64_t limit)
-{
-    struct c2s_error err = {0};
-    struct c2s_dataset *d = NULL;
-    struct c2s_dataset_options options = {.scale = 255, .limit = limit};
-    assert_ok(c2s_dataset_open(data_path("fashion-mnist-1k"), &options, &d, &err), &err);
-    return d;
-}
 
 /* Outputs of a layer on all samples, by the naive engine; new. */
 struct capture {
@@ -138,7 +130,7 @@ static void ranges_are_those_of_the_data(void **state)
 {
     (void)state;
     struct c2s_model *m = rectified();
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     const struct {
         enum c2s_range_method method;
         double percentile;
@@ -181,7 +173,7 @@ static void told_sqnr_is_that_of_the_quantized_layer(void **state)
 {
     (void)state;
     struct c2s_model *m = rectified();
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     for (int bits = 1; bits <= 4; bits += 3) {
         struct c2s_calibrate_report report;
         struct c2s_model *out = calibrated(
@@ -212,7 +204,7 @@ static void quantized_activations_get_the_float_range(void **state)
 {
     (void)state;
     struct c2s_model *m = rectified();
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     struct c2s_calibrate_report report;
     struct c2s_calibrate_request request = {.model = m, .data = d, .method = C2S_RANGE_MAX};
     struct c2s_model *expected = calibrated(&request, &report);
@@ -244,7 +236,7 @@ static void what_has_no_range_stays(void **state)
 {
     (void)state;
     struct c2s_model *m = rectified();
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     struct c2s_calibrate_report report;
     struct c2s_calibrate_request request = {.model = m, .data = d, .method = C2S_RANGE_MAX};
     series_layer(m, "relu")->attr.relu.max_value = 0.01f;
@@ -280,21 +272,12 @@ static void what_has_no_range_stays(void **state)
 
 /* ---- batch normalization ---- */
 
-/* conv - bn - relu - sep - pool - bn_1 - relu_1 - flatten - dense */
 static struct c2s_model *normalized(uint64_t seed)
 {
     series_seed(seed);
-    struct c2s_model *m = series_start(3, 28, 28, 1);
-    series_add_conv(m, C2S_OP_CONV2D, "conv", 4, true);
-    series_add_norm(m, "bn", true, true);
-    series_add(m, C2S_OP_RELU, "relu");
-    series_add_conv(m, C2S_OP_SEPARABLE_CONV2D, "sep", 5, false);
-    series_add_pool(m, "pool");
-    series_add_norm(m, "bn_1", true, true);
-    series_add(m, C2S_OP_RELU, "relu_1");
-    series_add(m, C2S_OP_FLATTEN, "flatten");
-    series_add_dense(m, "dense", 10, true);
-    return series_end(m);
+    struct c2s_model *m = series_usual_for(28, 1, 10);
+    series_layer(m, "relu")->attr.relu.max_value = INFINITY;
+    return m;
 }
 
 static void assert_moments(const struct c2s_model *m, const struct c2s_dataset *d, const char *bn,
@@ -326,7 +309,7 @@ static void moments_are_those_of_the_data(void **state)
 {
     (void)state;
     struct c2s_model *m = normalized(11);
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     struct c2s_calibrate_report report;
     struct c2s_calibrate_request request = {
         .model = m, .what = C2S_CALIBRATE_BATCH_NORM, .data = d};
@@ -368,7 +351,7 @@ static void normalization_of_the_input_itself(void **state)
     series_add(m, C2S_OP_FLATTEN, "flatten");
     series_add_dense(m, "dense", 10, true);
     series_end(m);
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     struct c2s_calibrate_report report;
     struct c2s_model *out = calibrated(
         &(struct c2s_calibrate_request){.model = m, .what = C2S_CALIBRATE_BATCH_NORM, .data = d},
@@ -411,7 +394,7 @@ static const char *const neural[] = {"conv", "sep", "dense"};
 static void mean_error_becomes_zero(void **state)
 {
     (void)state;
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     struct c2s_model *m = normalized(21), *folded = c2s_model_clone(m, &(struct c2s_error){0});
     struct c2s_error err = {0};
     struct c2s_calibrate_report report;
@@ -451,7 +434,7 @@ static void mean_error_becomes_zero(void **state)
 static void layers_without_bias_get_one(void **state)
 {
     (void)state;
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     series_seed(22);
     struct c2s_model *m = series_start(3, 28, 28, 1);
     series_add_conv(m, C2S_OP_CONV2D, "conv", 3, false);
@@ -578,7 +561,7 @@ static void requests_that_make_no_sense(void **state)
 {
     (void)state;
     struct c2s_model *m = rectified();
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     struct c2s_calibrate_request r = {.model = m, .data = d, .layers = "nothing*"};
     refused(&r, C2S_NOT_FOUND, "'nothing*'");
     r.layers = NULL;
@@ -616,7 +599,7 @@ static void can_be_cancelled(void **state)
 {
     (void)state;
     struct c2s_model *m = normalized(4);
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     for (int what = 0; what < 2; what++) {
         int calls = 0;
         struct c2s_progress progress = {stop_in_the_middle, &calls};
@@ -647,7 +630,7 @@ static void assert_same_numbers(const struct c2s_model *a, const struct c2s_mode
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
-    struct c2s_dataset *d = images(N);
+    struct c2s_dataset *d = fashion_images(N);
     struct c2s_model *m = normalized(31);
     const struct c2s_quantize_plan plan = {C2S_RULE_22, 4, 4, 8, NULL, false};
     struct c2s_model *q = series_quantized(m, &plan, NULL);

@@ -1,6 +1,7 @@
 /* Evaluation on the embedded images: counts and losses that TensorFlow 2.10 gives for the same
  * files (argmax, SparseCategoricalCrossentropy), limits, cancelling, data that does not fit. */
 #include "support.h"
+#include "files.h"
 #include "nets.h"
 
 #include <stdlib.h>
@@ -8,15 +9,6 @@
 
 #include <c2s/keras.h>
 #include <c2s/metrics.h>
-
-static struct c2s_dataset *open_images(int64_t limit)
-{
-    struct c2s_error err = {0};
-    struct c2s_dataset *d = NULL;
-    struct c2s_dataset_options options = {.scale = 255, .limit = limit};
-    assert_ok(c2s_dataset_open(data_path("fashion-mnist-1k"), &options, &d, &err), &err);
-    return d;
-}
 
 static struct c2s_engine *open_model(const char *name, const char *engine, int max_batch,
                                      struct c2s_model **m)
@@ -41,7 +33,7 @@ static void counts_equal_tensorflow(void **state)
         struct c2s_error err = {0};
         struct c2s_model *m;
         struct c2s_metrics metrics;
-        struct c2s_dataset *d = open_images(0);
+        struct c2s_dataset *d = fashion_images(0);
         struct c2s_engine *e = open_model(cases[i].model, "dnnl", 77, &m);
         int32_t *predictions = calloc(1000, sizeof *predictions);
         assert_ok(c2s_evaluate(e, d, NULL, &metrics, predictions, &err), &err);
@@ -67,7 +59,7 @@ static void engines_agree(void **state)
     (void)state;
     struct c2s_error err = {0};
     struct c2s_metrics metrics[2];
-    struct c2s_dataset *d = open_images(50);
+    struct c2s_dataset *d = fashion_images(50);
     for (int i = 0; i < 2; i++) {
         struct c2s_model *m;
         struct c2s_engine *e = open_model("fm_sep", i ? "dnnl" : "ref", 16, &m);
@@ -97,7 +89,7 @@ static void can_be_cancelled(void **state)
     struct c2s_metrics metrics = {.n = -1};
     int calls = 0;
     struct c2s_progress progress = {stop_after_two, &calls};
-    struct c2s_dataset *d = open_images(100);
+    struct c2s_dataset *d = fashion_images(100);
     struct c2s_engine *e = open_model("fm_sep", "dnnl", 10, &m);
     assert_false(c2s_evaluate(e, d, &progress, &metrics, NULL, &err));
     assert_int_equal(err.code, C2S_CANCELLED);
@@ -114,7 +106,7 @@ static void refused(struct c2s_model *m, enum c2s_code code, const char *part, c
     struct c2s_error err = {0};
     struct c2s_engine *e;
     struct c2s_metrics metrics;
-    struct c2s_dataset *d = open_images(10);
+    struct c2s_dataset *d = fashion_images(10);
     assert_ok(c2s_engine_create("dnnl", m, NULL, &e, &err), &err);
     assert_false(c2s_evaluate(e, d, NULL, &metrics, NULL, &err));
     assert_int_equal(err.code, code);
@@ -185,7 +177,7 @@ static void ties_take_the_lowest_class(void **state)
         struct c2s_engine *e;
         struct c2s_metrics metrics;
         int32_t predictions[20];
-        struct c2s_dataset *d = open_images(20);
+        struct c2s_dataset *d = fashion_images(20);
         memset(predictions, 1, sizeof predictions);
         assert_ok(c2s_engine_create("dnnl", m, NULL, &e, &err), &err);
         assert_ok(c2s_evaluate(e, d, NULL, &metrics, predictions, &err), &err);
