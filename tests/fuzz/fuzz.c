@@ -72,7 +72,10 @@ char *fuzz_text(const uint8_t *data, size_t size)
 }
 
 #ifdef HAS_ADDRESS_SANITIZER
-#include <sanitizer/allocator_interface.h>
+/* Of sanitizer/allocator_interface.h, which gcc 12 does not install. */
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *));
+size_t __sanitizer_get_allocated_size(const volatile void *p);
 
 static atomic_bool is_counting;
 static atomic_llong held, most;
