@@ -167,6 +167,21 @@ static void control_c_ends_a_command_line(void **state)
     remove_temp_dir(t.folder);
 }
 
+/* Waits until the live line tells of an epoch behind the first: there is a best one to keep. How
+ * far a training is when the line first appears is the machine's affair. */
+static void expect_later_epoch(struct terminal *t)
+{
+    static const char mark[] = " s left  epoch ";
+    time_t begun = time(NULL);
+    for (const char *at = t->seen; atoi(at) < 2;) {
+        const char *next = strstr(at, mark);
+        if (next)
+            at = next + strlen(mark);
+        else
+            read_more(t, mark, begun);
+    }
+}
+
 #define TRAINING "retrain --data images,split=test,limit=60 --batch 10 --engine ref --epochs 50"
 
 static void control_c_stops_a_training_and_keeps_the_best(void **state)
@@ -182,7 +197,7 @@ static void control_c_stops_a_training_and_keeps_the_best(void **state)
     send_text(&t, "data use images --scale 255\n");
     expect(&t, "fm_sep@v2> ");
     send_text(&t, TRAINING "\n");
-    expect(&t, " s left  epoch 2/50"); /* the live line */
+    expect_later_epoch(&t);
     send_text(&t, "\x03");
     expect(&t, "stopped after epoch");
     expect(&t, "v3 from v2");
