@@ -25,6 +25,7 @@ struct wanted {
 };
 
 struct group {
+    const struct c2s_model *model;
     struct stored *stored;
     int n_stored;
     struct wanted *wanted;
@@ -57,10 +58,13 @@ static int role_of(const char *name)
     return -1;
 }
 
-/* The threshold of a quantizer has the same tail as that of an activation. */
-static bool has_tail(const struct stored *s, enum c2s_role role)
+/* The threshold of a quantizer has the same tail as that of an activation; in Keras 3 the kernel of
+ * a DepthwiseConv2D has that of a Conv2D (base_depthwise_conv.py: build). */
+static bool has_tail(const struct group *g, const struct stored *s, const struct keras_wanted *w)
 {
-    return s->role == (int)(role == C2S_WEIGHT_THRESHOLD ? C2S_THRESHOLD : role);
+    if (w->role == C2S_DEPTHWISE_KERNEL && s->role == C2S_KERNEL)
+        return g->model->layers[w->layer]->op == C2S_OP_DEPTHWISE_CONV2D;
+    return s->role == (int)(w->role == C2S_WEIGHT_THRESHOLD ? C2S_THRESHOLD : w->role);
 }
 
 /* True when the name is ".../path/TAIL", where path is the layer's own name or "outer/layer". */
@@ -86,7 +90,7 @@ static void match_by_name(struct group *g, struct wanted *w, const char *path)
     struct stored *only = NULL;
     int n = 0;
     for (int i = 0; i < g->n_stored; i++)
-        if (!g->stored[i].is_used && has_tail(&g->stored[i], w->need.role) &&
+        if (!g->stored[i].is_used && has_tail(g, &g->stored[i], &w->need) &&
             (!path || is_of_layer(&g->stored[i], path))) {
             only = &g->stored[i];
             n++;
@@ -106,7 +110,7 @@ static void match_in_order(struct group *g, const struct keras_build *b)
                 continue;
             for (int k = 0; k < g->n_stored && !w->found; k++) {
                 struct stored *s = &g->stored[k];
-                if (!s->is_used && (has_tail(s, w->need.role) || s->role < 0) &&
+                if (!s->is_used && (has_tail(g, s, &w->need) || s->role < 0) &&
                     keras_fits(&w->need, &s->shape))
                     match(w, s);
             }
@@ -135,11 +139,11 @@ static void match_all(struct group *g, const struct keras_build *b)
     match_in_order(g, b);
 }
 
-/* The unused tensor that the file has for the role, or NULL. */
-static const struct stored *unused_of_role(const struct group *g, enum c2s_role role)
+/* The unused tensor that the file has by that name, or NULL. */
+static const struct stored *unused_of_tail(const struct group *g, const struct keras_wanted *w)
 {
     for (int i = 0; i < g->n_stored; i++)
-        if (!g->stored[i].is_used && has_tail(&g->stored[i], role))
+        if (!g->stored[i].is_used && has_tail(g, &g->stored[i], w))
             return &g->stored[i];
     return NULL;
 }
@@ -154,7 +158,7 @@ static bool read_group(struct group *g, struct keras_build *b, struct c2s_error 
             w->found = NULL;
         }
         if (!w->found) {
-            const struct stored *other = unused_of_role(g, w->need.role);
+            const struct stored *other = unused_of_tail(g, &w->need);
             return keras_fail_missing(b, &w->need, other ? &other->shape : NULL, err);
         }
         if (!keras_take(b, &w->need, w->found->path, &w->found->shape, err))
@@ -234,7 +238,7 @@ static const char *stored_group(const struct keras_build *b, const char *name)
 
 static bool load_group(struct keras_build *b, const char *name, struct c2s_error *err)
 {
-    struct group g = {0};
+    struct group g = {.model = b->model};
     struct h5_names names = {0};
     bool ok =
         want_group(&g, b, name, err) && list_stored(&g, b, stored_group(b, name), &names, err);

@@ -111,6 +111,33 @@ static void keras_2_0(void **state)
     c2s_model_destroy(m);
 }
 
+/* Keras 3 names the kernel of a DepthwiseConv2D as that of a Conv2D, here both in one group. */
+static void keras_3_depthwise(void **state)
+{
+    (void)state;
+    static const struct weight weights[] = {
+        {"in", "d/kernel", 4, {3, 3, 2, 1}, 1},   {"in", "d/bias", 1, {2}, 100},
+        {"in", "c/kernel", 4, {3, 3, 2, 1}, 200}, {"in", "c/bias", 1, {1}, 300},
+        {"e", "e/kernel", 4, {3, 3, 1, 1}, 400},
+    };
+    struct c2s_model *m = read_made(
+        "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"s\", \"layers\": ["
+        "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"in\", \"layers\": ["
+        "{\"class_name\": \"InputLayer\", \"config\": {\"name\": \"i\", \"batch_shape\": "
+        "[null, 8, 8, 2]}}, {\"class_name\": \"DepthwiseConv2D\", \"config\": {\"name\": \"d\", "
+        "\"kernel_size\": [3, 3]}}, {\"class_name\": \"Conv2D\", \"config\": {\"name\": \"c\", "
+        "\"filters\": 1, \"kernel_size\": [3, 3]}}]}},"
+        "{\"class_name\": \"DepthwiseConv2D\", \"config\": {\"name\": \"e\", "
+        "\"kernel_size\": [3, 3], \"use_bias\": false}}]}}",
+        weights, 5);
+    assert_int_equal(m->n_layers, 4);
+    assert_true(c2s_f32(m->layers[1]->params[C2S_DEPTHWISE_KERNEL])[0] == 1);
+    assert_true(c2s_f32(m->layers[1]->params[C2S_BIAS])[0] == 100);
+    assert_true(c2s_f32(m->layers[2]->params[C2S_KERNEL])[0] == 200);
+    assert_true(c2s_f32(m->layers[3]->params[C2S_DEPTHWISE_KERNEL])[0] == 400);
+    c2s_model_destroy(m);
+}
+
 static void where_the_input_shape_is(void **state)
 {
     (void)state;
@@ -369,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keras_2_0),
+        cmocka_unit_test(keras_3_depthwise),
         cmocka_unit_test(where_the_input_shape_is),
         cmocka_unit_test(broken_files_are_explained),
         cmocka_unit_test(what_cannot_be_computed_is_kept),
