@@ -171,7 +171,10 @@ static bool take_first_word(struct options *o, const char *word, bool *is_file,
 {
     struct stat info = {0};
     struct c2s_error not_command = {0};
-    *is_file = stat(word, &info) == 0 && !S_ISDIR(info.st_mode);
+    bool exists = stat(word, &info) == 0;
+    bool is_command =
+        !strchr(word, '/') && !strchr(word, '.') && cmd_find(word, &not_command) != NULL;
+    *is_file = exists && !(S_ISDIR(info.st_mode) && is_command); /* load says what a folder is */
     if (*is_file) {
         if (is_workspace(word))
             o->workspace = word, o->has_workspace = true;
@@ -179,11 +182,11 @@ static bool take_first_word(struct options *o, const char *word, bool *is_file,
             o->model = word;
         return true;
     }
-    if (!strchr(word, '/') && !strchr(word, '.') && cmd_find(word, &not_command))
+    if (is_command)
         return true;
     if (strchr(word, '/') || strchr(word, '.'))
         return c2s_fail(err, C2S_IO, "cannot open \"%s\": %s; give a Keras model or a workspace",
-                        word, S_ISDIR(info.st_mode) ? "it is a folder" : strerror(errno));
+                        word, strerror(errno));
     return c2s_fail(err, C2S_USAGE, "%s", not_command.text);
 }
 

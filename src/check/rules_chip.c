@@ -146,11 +146,18 @@ void c2s_rule_image_pool(struct c2s_check_run *run)
                    p->strides[1], p->size[0], p->size[1]);
 }
 
+/* What is a ReLU but for being inside the layer is told by another rule. */
+static bool has_relu_inside(const struct c2s_layer *convolution)
+{
+    return convolution->attr.conv.function == C2S_FN_RELU ||
+           convolution->attr.conv.function == C2S_FN_RELU6;
+}
+
 void c2s_rule_image_activation(struct c2s_check_run *run)
 {
     int i;
-    if (input_convolution(run, &i) && run->chain.n_blocks == 1 &&
-        run->chain.blocks[0].activation < 0)
+    const struct c2s_layer *l = input_convolution(run, &i);
+    if (l && run->chain.n_blocks == 1 && run->chain.blocks[0].activation < 0 && !has_relu_inside(l))
         c2s_report(run, i, "it is the last layer and has no activation");
 }
 

@@ -82,12 +82,12 @@ static bool open_heap(struct h5_file *f, struct c2s_error *err)
 /* HDF5's name of the file differs from the user's when it is in memory. */
 static bool open_file(struct h5_file *f, const char *name, hid_t access, struct c2s_error *err)
 {
+    char reason[160];
     f->id = H5Fopen(name, H5F_ACC_RDONLY, access);
+    snprintf(reason, sizeof reason, "%s", h5_reason()); /* the next call forgets it */
     H5Pclose(access);
     if (f->id >= 0)
         return open_heap(f, err);
-    char reason[160];
-    snprintf(reason, sizeof reason, "%s", h5_reason());
     bool is_hdf5 =
         f->memory ? memcmp(f->memory, "\x89HDF\r\n\x1a\n", 8) == 0 : H5Fis_hdf5(name) > 0;
     return c2s_fail(err, C2S_FORMAT,

@@ -70,6 +70,11 @@ static bool recognise(const char *path, const char *head, size_t n, struct c2s_e
             strncasecmp(head + formats[i].offset, formats[i].bytes, length) == 0)
             return c2s_fail(err, C2S_FORMAT, "'%s' is %s", path, formats[i].what);
     }
+    if (ends_with(path, ".pb"))
+        return c2s_fail(err, C2S_FORMAT,
+                        "'%s' is a part of a SavedModel folder; in Python load the folder and save "
+                        "it as one file: model.save('model.h5')",
+                        path);
     if (ends_with(path, ".fbz"))
         return c2s_fail(err, C2S_FORMAT,
                         "'%s' is an Akida model; load the Keras .h5 model it was made from", path);

@@ -134,6 +134,20 @@ static bool ends_with(const char *text, const char *tail)
     return n >= k && strcmp(text + n - k, tail) == 0;
 }
 
+/* An argument of such an object; TF 2.4 and later refuse others, such as "input_axes" that
+ * Keras 3.15 adds, and a seed that is an object. */
+static bool keep_argument(void *arg, const char *key, const struct c2s_json *value)
+{
+    static const char *const known[] = {"seed",         "value", "mean",  "stddev", "minval",
+                                        "maxval",       "gain",  "scale", "mode",   "axis",
+                                        "distribution", "l1",    "l2",    "rate",   NULL};
+    struct out *o = arg;
+    if ((is_one_of(key, known) || ends_with(key, "_value")) &&
+        c2s_json_kind(value) != C2S_JSON_OBJECT)
+        put(o, key, c2s_json_share(value));
+    return o->ok;
+}
+
 /* Keras 3 adds "module" and more to these objects, which earlier releases do not expect. */
 static bool keep_training_key(void *arg, const char *key, const struct c2s_json *value)
 {
@@ -145,11 +159,13 @@ static bool keep_training_key(void *arg, const char *key, const struct c2s_json 
     if (c2s_json_kind(value) == C2S_JSON_NULL) {
         put(o, key, c2s_json_new_null());
     } else if (is_builtin(class_name)) {
-        struct c2s_json *copy = c2s_json_new_object();
-        bool ok = c2s_json_set(copy, "class_name", c2s_json_new_text(class_name)) &&
-                  c2s_json_set(copy, "config", c2s_json_share(c2s_json_get(value, "config")));
-        put(o, key, copy);
-        o->ok = o->ok && ok;
+        struct out config = {c2s_json_new_object(), NULL, true};
+        struct out outer = {c2s_json_new_object(), NULL, true};
+        c2s_json_each(c2s_json_get(value, "config"), keep_argument, &config);
+        put_text(&outer, "class_name", class_name);
+        put(&outer, "config", config.object);
+        put(o, key, outer.object);
+        o->ok = o->ok && config.ok && outer.ok;
     }
     return o->ok;
 }

@@ -23,6 +23,8 @@ run fm_sep.h5 export v1 model.fbz
 run fm_sep.h5 sql 'SELECT nothing'
 run fm_sep.h5 help E999
 run missing.h5 check
+mkdir saved && : >saved/saved_model.pb
+run saved check
 run data/README.md check
 head -c 5000 data/fm_sep.h5 >short.h5
 run short.h5

@@ -115,6 +115,25 @@ static void every_path_is_looked_at(void **state)
     c2s_model_destroy(m);
 }
 
+/* A ReLU inside the only convolution is one problem: it is not told that none is there. */
+static void an_inner_relu_is_not_missed_again(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct c2s_findings f = {0};
+    struct c2s_check_options options = {.level = C2S_LEVEL_AKD1000};
+    for (int inside = 0; inside < 2; inside++) {
+        struct c2s_model *m = chain_create(8, 8, 1);
+        chain_conv(m, "conv", 8, 3)->attr.conv.function = inside ? C2S_FN_RELU : C2S_FN_LINEAR;
+        chain_finish(m);
+        assert_ok(c2s_check(m, &options, &f, &err), &err);
+        assert_int_equal(f.n_errors, 1);
+        assert_string_equal(f.rows[0].rule->id, inside ? "E005" : "E045");
+        c2s_findings_finish(&f);
+        c2s_model_destroy(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +141,7 @@ int main(void)
         cmocka_unit_test(a_float_model_is_one_warning_for_each_kind),
         cmocka_unit_test(odd_names_are_predicted),
         cmocka_unit_test(every_path_is_looked_at),
+        cmocka_unit_test(an_inner_relu_is_not_missed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -394,6 +394,10 @@ static void other_formats_are_named(void **state)
         refuse_open(path, C2S_FORMAT, heads[i].word);
     }
     unlink(path);
+    path = in_test_folder("saved_model.pb");
+    write_file(path, "\x08\x01", 2);
+    refuse_open(path, C2S_FORMAT, "SavedModel");
+    unlink(path);
     refuse_open(path, C2S_IO, "no file");
     refuse_open(test_folder(), C2S_FORMAT, "folder");
     refuse_open("/dev/null", C2S_FORMAT, "device");

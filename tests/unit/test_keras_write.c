@@ -257,7 +257,9 @@ static void training_keys_and_names(void **state)
         &l->config,
         "{\"trainable\": false, \"kernel_regularizer\": {\"module\": \"keras.regularizers\", "
         "\"class_name\": \"L2\", \"config\": {\"l2\": 0.125}, \"registered_name\": null}, "
-        "\"kernel_initializer\": {\"class_name\": \"MyOwn\", \"config\": {}}}",
+        "\"kernel_initializer\": {\"class_name\": \"MyOwn\", \"config\": {}}, "
+        "\"bias_initializer\": {\"class_name\": \"Constant\", \"config\": {\"value\": 0.5, "
+        "\"seed\": {\"class_name\": \"SeedGenerator\"}, \"input_axes\": null}}}",
         &err));
     assert_true(c2s_layer_set_text(&l->name, "sub@2/c 0", &err));
     assert_ok(save(m, C2S_DIALECT_KERAS, &err), &err);
@@ -266,6 +268,8 @@ static void training_keys_and_names(void **state)
     assert_string_equal(same->name, "sub_2/c_0");
     assert_non_null(strstr(same->config, "\"kernel_regularizer\": {\"class_name\": \"L2\", "
                                          "\"config\": {\"l2\": 0.125}}"));
+    assert_non_null(strstr(same->config, "\"bias_initializer\": {\"class_name\": \"Constant\", "
+                                         "\"config\": {\"value\": 0.5}}"));
     assert_non_null(strstr(same->config, "\"trainable\": false"));
     assert_null(strstr(same->config, "MyOwn"));
     assert_null(strstr(same->config, "module"));

@@ -16,8 +16,9 @@ static bool was_explained(const struct c2s_findings *f, int i)
 }
 
 /* "fix E014", or with --approximate; "" = no fix answers the rule, unless asked for by name only.
- */
-static char *fix_command(const struct c2s_rule_info *rule, char *out, size_t size)
+ * outcome: of that command, in one clause. */
+static char *fix_command(const struct c2s_rule_info *rule, char *out, size_t size,
+                         const char **outcome)
 {
     bool has_exact = false, has_approximate = false;
     for (const struct c2s_fix_info *fix = c2s_fixes(); fix->id; fix++)
@@ -26,6 +27,9 @@ static char *fix_command(const struct c2s_rule_info *rule, char *out, size_t siz
     out[0] = '\0';
     if (has_exact || has_approximate)
         snprintf(out, size, "fix %s%s", rule->id, has_exact ? "" : " --approximate");
+    *outcome = !has_exact        ? "the outputs change"
+               : has_approximate ? "outputs kept; --approximate tries more"
+                                 : "the outputs stay the same";
     return out;
 }
 
@@ -35,6 +39,7 @@ static void add_finding(struct sheet *s, const struct c2s_model *m, const struct
     const struct c2s_finding *row = &f->rows[i];
     const struct c2s_rule_info *rule = row->rule;
     char fix[40];
+    const char *outcome;
     sheet_row(s, SHEET_PLAIN);
     sheet_text(s, rule->id);
     sheet_mark(s, severity_role[rule->severity]);
@@ -50,15 +55,13 @@ static void add_finding(struct sheet *s, const struct c2s_model *m, const struct
     sheet_text(s, rule->reason);
     sheet_text(s, rule->remedy);
     sheet_text(s, rule->source);
-    sheet_text(s, fix_command(rule, fix, sizeof fix)[0] ? fix : NULL);
+    sheet_text(s, fix_command(rule, fix, sizeof fix, &outcome)[0] ? fix : NULL);
     if (was_explained(f, i))
         return;
     sheet_note(s, SHEET_DIM, "why: %s", rule->reason);
     sheet_note(s, SHEET_PLAIN, "do:  %s", rule->remedy);
     if (fix[0])
-        sheet_note(s, SHEET_PLAIN, "fix: '%s' tries it%s", fix,
-                   strstr(fix, "--approximate") ? "; the outputs change"
-                                                : "; the outputs stay the same");
+        sheet_note(s, SHEET_PLAIN, "fix: '%s' tries it; %s", fix, outcome);
 }
 
 /* How far the model gets, in one clause. */
@@ -114,9 +117,10 @@ static void add_columns(struct sheet *s)
 static bool has_fixable_error(const struct c2s_findings *f)
 {
     char fix[40];
+    const char *unused;
     for (int i = 0; i < f->n_rows; i++)
         if (f->rows[i].rule->severity == C2S_ERROR &&
-            fix_command(f->rows[i].rule, fix, sizeof fix)[0])
+            fix_command(f->rows[i].rule, fix, sizeof fix, &unused)[0])
             return true;
     return false;
 }

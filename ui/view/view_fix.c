@@ -130,8 +130,10 @@ static void add_next(struct sheet *s, const struct c2s_version *v, const struct 
                                            : ", quantize activations 4");
     else if (wants_approximate(r))
         sheet_next(s, "Next: %s --approximate, which changes the outputs", f->command);
+    else if (r->n_left > 0 && r->n_errors_after > 0)
+        sheet_next(s, "Next: help %s", r->left[0].finding.rule->id);
     else if (r->n_errors_after > 0)
-        sheet_next(s, "Next: help %s", r->n_left > 0 ? r->left[0].finding.rule->id : "rules");
+        sheet_next(s, "Next: check, fix --all --dry-run");
     else
         sheet_next(s, "Next: check, quantize activations 4");
 }
@@ -155,7 +157,7 @@ static void add_facts(struct sheet *s, const struct c2s_version *v, const struct
 struct sheet *view_fixed(const struct c2s_version *v, const struct view_fix *f)
 {
     const struct c2s_fix_report *r = f->report;
-    char name[24], parent[24], changes[48];
+    char name[24], parent[24], changes[48], errors[48];
     struct sheet *s = sheet_create("%s", "");
     view_version_name(v->info.id, name, sizeof name);
     view_version_name(v->info.parent, parent, sizeof parent);
@@ -170,9 +172,13 @@ struct sheet *view_fixed(const struct c2s_version *v, const struct view_fix *f)
     if (f->is_preview)
         add_differences(s, f);
     view_count(r->n_changes, "change", changes, sizeof changes);
-    if (r->n_changes == 0)
-        sheet_after(s, SHEET_DIM, "%s: nothing was changed, %d error%s", name, r->n_errors_before,
-                    r->n_errors_before == 1 ? "" : "s");
+    if (r->n_changes == 0 && r->n_left == 0 && r->n_errors_before > 0)
+        sheet_after(s, SHEET_DIM, "%s has nothing that '%s' is for, %s in all; nothing was changed",
+                    name, f->command,
+                    view_count(r->n_errors_before, "error", errors, sizeof errors));
+    else if (r->n_changes == 0)
+        sheet_after(s, SHEET_DIM, "%s: nothing was changed, %s", name,
+                    view_count(r->n_errors_before, "error", errors, sizeof errors));
     else if (f->is_preview)
         sheet_after(s, SHEET_CHANGED, "%s would get %s: errors %d -> %d; nothing was changed", name,
                     changes, r->n_errors_before, r->n_errors_after);

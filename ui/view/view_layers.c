@@ -124,6 +124,8 @@ struct sheet *view_layers(const struct c2s_version *v, const struct c2s_findings
     }
     if (f->n_errors + f->n_warnings > 0)
         sheet_next(s, "Next: check explains the ids; hist LAYER shows the numbers");
+    else if (view_is_quantized(v->model))
+        sheet_next(s, "Next: hist LAYER, eval, eval --akida");
     else
         sheet_next(s, "Next: hist LAYER, eval, quantize activations 4");
     return s;
