@@ -61,6 +61,7 @@ static void set_up_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a write that fails, told as one */
 }
 
 static int screen_width(void)
@@ -172,10 +173,15 @@ static bool show_banner(struct program *p, struct c2s_error *err)
     sheet_before(s, SHEET_PLAIN, "c2s-shell %s   workspace %s%s", C2S_VERSION,
                  p->journal->ops->place(p->journal), p->is_new_workspace ? " (new)" : "");
     const struct c2s_version *v = c2s_session_current(p->ctx.session);
-    char bits[64];
+    char bits[64], *step = NULL;
+    struct c2s_error none = {0};
+    bool is_interrupted = v && c2s_session_interrupted(p->ctx.session, &step, &none);
+    c2s_text_free(step);
     if (v && !p->options.model)
-        sheet_next(s, "at v%lld %s  %s. Next: log, layers, help", (long long)v->info.id,
-                   v->info.name, view_bits(v->model, bits, sizeof bits));
+        sheet_next(s, "at v%lld %s  %s%s. Next: %s", (long long)v->info.id, v->info.name,
+                   view_bits(v->model, bits, sizeof bits),
+                   is_interrupted ? ", training interrupted" : "",
+                   is_interrupted ? "retrain --resume, log" : "log, layers, help");
     else if (!p->options.model)
         sheet_next(s, "Next: load FILE.h5, or help");
     return cmd_show(&p->ctx, s, err);

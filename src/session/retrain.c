@@ -188,6 +188,15 @@ static bool watch(void *arg, const struct c2s_train_now *now)
     return c2s_progress_tell(&t->session->progress, &event);
 }
 
+/* What comes behind the cause ("nothing was changed; repeat the command") is not true of a training
+ * of which epochs are kept. */
+static int cause_length(const struct c2s_error *failure)
+{
+    const char *end = strstr(failure->text, "; nothing was changed");
+    size_t length = end ? (size_t)(end - failure->text) : strlen(failure->text);
+    return length < 300 ? (int)length : 300;
+}
+
 static bool keep(void *arg, const struct c2s_checkpoint *c, struct c2s_error *err)
 {
     struct training *t = arg;
@@ -202,10 +211,11 @@ static bool keep(void *arg, const struct c2s_checkpoint *c, struct c2s_error *er
         *err = failure;
         return false;
     }
-    return c2s_fail(err, failure.code,
-                    "epoch %d is trained but cannot be kept: %.300s; up to epoch %d all is kept: "
-                    "retrain --resume goes on from there",
-                    epoch, failure.text, t->n_kept);
+    return c2s_fail(
+        err, failure.code,
+        "epoch %d is trained but cannot be kept: %.*s; up to epoch %d all is kept: when "
+        "that is mended, retrain --resume goes on from there",
+        epoch, cause_length(&failure), failure.text, t->n_kept);
 }
 
 static bool train(struct training *t, struct c2s_model **model, struct c2s_train_report *report,
@@ -282,9 +292,9 @@ static bool run(struct training *t, struct c2s_retrained *out, struct c2s_error 
     struct c2s_error failure = {0};
     return make_version(t, model, &out->report, &out->is_new, &failure) ||
            c2s_fail(err, failure.code,
-                    "the training is done but its version cannot be made: %.300s; every epoch is "
-                    "kept: retrain --resume goes on from there",
-                    failure.text);
+                    "the training is done but its version cannot be made: %.*s; every epoch is "
+                    "kept: when that is mended, retrain --resume goes on from there",
+                    cause_length(&failure), failure.text);
 }
 
 static bool retrain(struct training *t, const struct c2s_retrain_plan *plan,

@@ -18,6 +18,10 @@ static bool prepare_image(struct trainer *t, struct c2s_error *err)
                         "only images can be flipped and shifted; samples of '%s' are of %s; train "
                         "without augmentation",
                         info->name, c2s_shape_text(info->rank, info->dims, shape, sizeof shape));
+    if (t->options.augment.shift >= info->dims[0] || t->options.augment.shift >= info->dims[1])
+        return c2s_fail(
+            err, C2S_RANGE, "a shift by up to %d pixels leaves nothing of samples of %s; use less",
+            t->options.augment.shift, c2s_shape_text(info->rank, info->dims, shape, sizeof shape));
     t->image = (struct train_image){.height = info->dims[0],
                                     .width = info->dims[1],
                                     .channels = info->dims[2],

@@ -33,6 +33,9 @@ echo '$ output that is closed'
 echo '$ a folder that takes no workspace'
 (cd /proc && "$C2S_PROGRAM" "$OLDPWD/fm_sep.h5" show v1 --json | cut -c1-20)
 (cd /proc && "$C2S_PROGRAM" "$OLDPWD/fm_sep.h5" quantize all 4) 2>&1; echo "exit $?"
+echo '$ a file of more than the limit'
+(ulimit -f 100; run -q -w limited.c2s load fm_sep.h5)
+rm -f limited.c2s*
 echo '$ the home folder'
 mkdir ~/models && cp fm_sep.h5 ~/models
 run -q -w :memory: -c 'load ~/models/fm_sep.h5' -c 'load ~/models/none.h5'

@@ -32,6 +32,7 @@ run retrain --data nowhere
 run retrain --data "$data,limit=x"
 run "${train[@]}" --augment flap
 run "${train[@]}" --augment shift=0
+run "${train[@]}" --augment flip,shift=28
 run "${train[@]}" --validation 2
 run "${train[@]}" --validation nowhere
 run "${train[@]}" --freeze 'nothing*'

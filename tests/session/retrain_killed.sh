@@ -25,6 +25,7 @@ kill -KILL $!
 wait $! 2>/dev/null
 "$C2S_PROGRAM" -w killed.c2s gc | sed 's/[0-9].*//'
 run -w killed.c2s sql 'SELECT id, version, step FROM runs'
+"$C2S_PROGRAM" -w killed.c2s -i </dev/null | grep Next
 run -w killed.c2s -q -c 'retrain --resume' >resumed.txt 2>&1
 grep -o 'went on after epoch' resumed.txt
 [ "$(query killed.c2s 'SELECT model_hash FROM versions WHERE id = 3')" = "$whole" ] && echo "the same weights"

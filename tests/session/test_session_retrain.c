@@ -186,7 +186,9 @@ static bool (*real_put)(struct c2s_journal *, const struct c2s_run *, const stru
 static bool put_two(struct c2s_journal *j, const struct c2s_run *run,
                     const struct c2s_checkpoint *c, int64_t *id, struct c2s_error *err)
 {
-    return c->epochs[c->n_epochs - 1].epoch > 2 ? c2s_fail(err, C2S_STORE, "the disk is full")
+    return c->epochs[c->n_epochs - 1].epoch > 2 ? c2s_fail(err, C2S_STORE,
+                                                           "the disk is full; nothing was changed; "
+                                                           "repeat the command")
                                                 : real_put(j, run, c, id, err);
 }
 
@@ -207,8 +209,10 @@ static void a_full_disk_loses_no_epoch_before(void **state)
     real_put = ops->put_run;
     failing_ops.put_run = put_two;
     b->journal->ops = &failing_ops;
-    refuses(b, &plan, C2S_STORE,
-            "epoch 3 is trained but cannot be kept: the disk is full; up to epoch 2 all is kept");
+    refuses(
+        b, &plan, C2S_STORE,
+        "epoch 3 is trained but cannot be kept: the disk is full; up to epoch 2 all is kept: when "
+        "that is mended, retrain --resume");
     b->journal->ops = ops;
     char *step = NULL;
     assert_ok(c2s_session_interrupted(b->session, &step, &err), &err);
@@ -230,7 +234,7 @@ static bool append_nothing(struct c2s_journal *j, const struct c2s_version *v, i
                            bool *is_new, struct c2s_error *err)
 {
     (void)j, (void)v, (void)id, (void)is_new;
-    return c2s_fail(err, C2S_STORE, "the disk is full");
+    return c2s_fail(err, C2S_STORE, "the disk is full; nothing was changed");
 }
 
 static void a_version_that_cannot_be_made_is_made_later(void **state)
@@ -241,7 +245,9 @@ static void a_version_that_cannot_be_made_is_made_later(void **state)
     failing_ops = *ops;
     failing_ops.append = append_nothing;
     b->journal->ops = &failing_ops;
-    refuses(b, &plan, C2S_STORE, "every epoch is kept: retrain --resume");
+    refuses(b, &plan, C2S_STORE,
+            "cannot be made: the disk is full; every epoch is kept: when that is mended, retrain "
+            "--resume");
     b->journal->ops = ops;
     plan.resume = true;
     struct c2s_retrained r = retrain(b, &plan);

@@ -408,6 +408,7 @@ static void wrong_options_are_refused(void **state)
     REFUSES(learning_rate, (double)NAN, C2S_RANGE, "learning rate");
     REFUSES(validation, 0.95, C2S_RANGE, "validation");
     REFUSES(augment.shift, -1, C2S_RANGE, "shift");
+    REFUSES(augment.shift, 28, C2S_RANGE, "leaves nothing");
     REFUSES(patience, -1, C2S_RANGE, "epochs below 0");
     REFUSES(freeze, "conv*", C2S_NOT_FOUND, "'conv*'");
     REFUSES(freeze, "*", C2S_STATE, "no layer is left");

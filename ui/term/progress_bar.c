@@ -56,6 +56,17 @@ static void write_training(const struct progress_bar *b, const struct c2s_progre
              view_train_line(e->training, &b->curve, more, sizeof more));
 }
 
+/* Parts that do not fit go whole: half a number would be another number. */
+static void cut(char *line, int columns)
+{
+    size_t fit = glyph_fit(line, columns), end = fit;
+    if (line[fit] == '\0')
+        return;
+    while (end > 1 && strncmp(line + end - 1, "  ", 2) != 0)
+        end--;
+    line[end > 1 ? end - 1 : fit] = '\0';
+}
+
 static void paint(struct progress_bar *b, const struct c2s_progress_event *e, double now)
 {
     char line[400];
@@ -63,7 +74,7 @@ static void paint(struct progress_bar *b, const struct c2s_progress_event *e, do
         write_training(b, e, now, line, sizeof line);
     else
         write_work(b, e, now, line, sizeof line);
-    line[glyph_fit(line, (b->columns > 0 ? b->columns : 80) - 1)] = '\0';
+    cut(line, (b->columns > 0 ? b->columns : 80) - 1);
     fprintf(b->out, "\r\033[K%s", line);
     fflush(b->out);
     b->painted = now;

@@ -22,9 +22,10 @@ struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled)
     sheet_group_digits(i->n, n, sizeof n);
     sheet_group_digits(i->n_available, all, sizeof all);
     c2s_shape_text(i->rank, i->dims, shape, sizeof shape);
-    sheet_before(s, SHEET_PLAIN, "data %s (%s, %s): %s%s%s samples %s %s, %d classes", i->name,
+    sheet_before(s, SHEET_PLAIN, "data %s (%s, %s): %s%s%s samples %s %s, %d class%s", i->name,
                  i->format, i->split, n, i->n < i->n_available ? " of " : "",
-                 i->n < i->n_available ? all : "", shape, c2s_dtype_name(i->dtype), i->n_classes);
+                 i->n < i->n_available ? all : "", shape, c2s_dtype_name(i->dtype), i->n_classes,
+                 i->n_classes == 1 ? "" : "es");
     sheet_before(s, SHEET_PLAIN, "model input = (raw - %g) / %g", i->shift, i->scale);
     warn_unscaled(s, is_unscaled);
     sheet_next(s, "Next: eval");
