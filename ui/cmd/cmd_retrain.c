@@ -184,7 +184,8 @@ const struct cmd_entry entry_retrain = {
              .value = "NAME",
              .type = ARG_CHOICE,
              .choices = schedules,
-             .help = "of the learning rate: cosine (default, down to 0), constant, step"},
+             .help = "of the learning rate: cosine (default, down to 0), constant, step "
+                     "(a tenth after half, again after three quarters)"},
             {.name = "--batch",
              .value = "B",
              .type = ARG_INTEGER,

@@ -79,7 +79,9 @@ static void add_verdict(struct sheet *s, const struct c2s_version *first,
                 "%s %.2f %% -> %s (%s) on the chip %.2f %%: %.2f points %s", from,
                 100 * accuracy(&r->before), to, view_bits(last->model, bits, sizeof bits),
                 100 * accuracy(&end->chip), fabs(lost), lost > 0 ? "lost" : "won");
-    if (r->n_errors > 0)
+    if (!r->is_gate_met)
+        sheet_next(s, "Next: retrain --epochs 10, compare %s %s, log", from, to);
+    else if (r->n_errors > 0)
         sheet_next(s, "Next: check, compare %s %s, export %s FILE.fbz", from, to, to);
     else
         sheet_next(s, "Next: export %s FILE.fbz, compare %s %s, log", to, from, to);
