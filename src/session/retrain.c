@@ -103,6 +103,7 @@ static bool prepare(struct training *t, const struct c2s_retrain_plan *plan, str
 struct search {
     const struct training *training;
     int64_t id;
+    char data[C2S_HASH_LENGTH + 1]; /* of the run found */
 };
 
 static bool is_twin(void *arg, const struct c2s_version_info *info)
@@ -139,22 +140,11 @@ static bool is_interrupted(void *arg, const struct c2s_run *run)
 {
     struct search *s = arg;
     const struct c2s_run *wanted = &s->training->run;
-    if (!run->is_live && run->parent == wanted->parent && strcmp(run->step, wanted->step) == 0)
+    if (!run->is_live && run->parent == wanted->parent && strcmp(run->step, wanted->step) == 0) {
         s->id = run->id;
-    return true;
-}
-
-struct data_search {
-    int64_t id;
-    char data[C2S_HASH_LENGTH + 1];
-};
-
-static bool take_data(void *arg, const struct c2s_run *run)
-{
-    struct data_search *s = arg;
-    if (run->id == s->id)
         memcpy(s->data, run->data, sizeof s->data);
-    return run->id != s->id;
+    }
+    return true;
 }
 
 static bool find_run(struct training *t, struct c2s_error *err)
@@ -167,10 +157,7 @@ static bool find_run(struct training *t, struct c2s_error *err)
         return c2s_fail(err, C2S_STATE,
                         "no training of v%lld by '%s' was interrupted; begin one without --resume",
                         (long long)t->run.parent, t->text);
-    struct data_search d = {.id = s.id};
-    if (!j->ops->each_run(j, take_data, &d, err))
-        return false;
-    if (strcmp(d.data, t->run.data) != 0)
+    if (strcmp(s.data, t->run.data) != 0)
         return c2s_fail(err, C2S_STATE,
                         "the data of the interrupted training has changed since; begin anew "
                         "without --resume");
