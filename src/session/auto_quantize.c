@@ -278,11 +278,6 @@ static bool retrain(struct recipe *r, struct c2s_stage *stage, struct c2s_error 
                     last, (long long)r->session->current->info.id);
 }
 
-static double accuracy_of(const struct c2s_measure *m)
-{
-    return m->metrics.n > 0 ? (double)m->metrics.correct / (double)m->metrics.n : 0;
-}
-
 static bool measure(struct recipe *r, const char *engine, struct c2s_measure *out, bool *has,
                     struct c2s_error *err)
 {
@@ -296,8 +291,8 @@ static bool verify(struct recipe *r, struct c2s_stage *stage, struct c2s_error *
     if (!check(r, stage, err) || !measure(r, "dnnl", &stage->accuracy, &stage->has_accuracy, err) ||
         !measure(r, "akida", &stage->chip, &stage->has_chip, err))
         return false;
-    double chip = accuracy_of(&stage->chip);
-    report->drop = accuracy_of(&report->before) - chip;
+    double chip = c2s_accuracy(&stage->chip.metrics);
+    report->drop = c2s_accuracy(&report->before.metrics) - chip;
     report->is_gate_met =
         !(chip < r->plan->min_accuracy) && !(report->drop > r->plan->largest_drop);
     return true;

@@ -3,6 +3,11 @@
 
 #include <math.h>
 
+double c2s_accuracy(const struct c2s_metrics *m)
+{
+    return m->n > 0 ? (double)m->correct / (double)m->n : NAN;
+}
+
 void c2s_wilson_interval(int64_t correct, int64_t n, double *low, double *high)
 {
     const double z = 1.959963984540054; /* 97.5 % quantile of the normal distribution */

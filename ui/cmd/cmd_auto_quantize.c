@@ -59,8 +59,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
         return false;
     if (report.is_gate_met)
         return true;
-    double chip = 100 * (double)report.stages[C2S_N_STAGES - 1].chip.metrics.correct /
-                  (double)report.stages[C2S_N_STAGES - 1].chip.metrics.n;
+    double chip = 100 * c2s_accuracy(&report.stages[C2S_N_STAGES - 1].chip.metrics);
     if (chip < 100 * plan.min_accuracy)
         return c2s_fail(err, C2S_GATE,
                         "accuracy on the chip is %.2f %%, below the required %.2f %%", chip,

@@ -45,7 +45,7 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (!cmd_show(ctx, view_measure(v, &measure, &context), err))
         return false;
     double needed = cmd_real(a, "--min-accuracy", 0) / 100;
-    double accuracy = (double)measure.metrics.correct / (double)measure.metrics.n;
+    double accuracy = c2s_accuracy(&measure.metrics);
     if (accuracy < needed)
         return c2s_fail(err, C2S_GATE, "accuracy %.2f %% is below the required %.2f %%",
                         100 * accuracy, 100 * needed);

@@ -7,11 +7,6 @@
 
 static const char *const states[] = {"not reached", "done", "skipped", "failed"};
 
-static double accuracy(const struct c2s_measure *m)
-{
-    return m->metrics.n > 0 ? (double)m->metrics.correct / (double)m->metrics.n : NAN;
-}
-
 /* Fraction and ends of the interval for machines, "90.40 +-0.58" for people. */
 static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
 {
@@ -22,10 +17,10 @@ static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
         return;
     }
     c2s_wilson_interval(m->metrics.correct, m->metrics.n, &low, &high);
-    sheet_real(s, accuracy(m), 4);
+    sheet_real(s, c2s_accuracy(&m->metrics), 4);
     sheet_real(s, low, 4);
     sheet_real(s, high, 4);
-    sheet_textf(s, "%.2f +-%.2f", 100 * accuracy(m), 100 * view_margin(&m->metrics));
+    sheet_textf(s, "%.2f +-%.2f", 100 * c2s_accuracy(&m->metrics), 100 * view_margin(&m->metrics));
 }
 
 static void add_columns(struct sheet *s)
@@ -77,8 +72,9 @@ static void add_verdict(struct sheet *s, const struct c2s_version *first,
     }
     sheet_after(s, r->is_gate_met ? SHEET_GOOD : SHEET_WARNING,
                 "%s %.2f %% -> %s (%s) on the chip %.2f %%: %.2f points %s", from,
-                100 * accuracy(&r->before), to, view_bits(last->model, bits, sizeof bits),
-                100 * accuracy(&end->chip), fabs(lost), lost > 0 ? "lost" : "won");
+                100 * c2s_accuracy(&r->before.metrics), to,
+                view_bits(last->model, bits, sizeof bits), 100 * c2s_accuracy(&end->chip.metrics),
+                fabs(lost), lost > 0 ? "lost" : "won");
     if (!r->is_gate_met)
         sheet_next(s, "Next: retrain --epochs 10, compare %s %s, log", from, to);
     else if (r->n_errors > 0)

@@ -144,11 +144,6 @@ static void add_title(struct sheet *s, const struct view_calibrated *v)
                      o->bits ? o->bits : 4);
 }
 
-static double accuracy(const struct c2s_measure *m)
-{
-    return m->metrics.n > 0 ? (double)m->metrics.correct / (double)m->metrics.n : NAN;
-}
-
 static void add_accuracy(struct sheet *s, const struct view_calibrated *v)
 {
     const struct c2s_comparison *c = v->accuracy;
@@ -162,16 +157,16 @@ static void add_accuracy(struct sheet *s, const struct view_calibrated *v)
     const char *verdict = view_verdict(c);
     enum sheet_role role = verdict[0] == 'w' ? SHEET_WARNING : SHEET_PLAIN;
     sheet_after(s, verdict[0] == 'b' ? SHEET_GOOD : role,
-                "accuracy %.2f %% -> %.2f %% +-%.2f: %s (p %.4f)", 100 * accuracy(&c->first),
-                100 * accuracy(&c->second), 100 * view_margin(&c->second.metrics), verdict,
-                c->p_value);
+                "accuracy %.2f %% -> %.2f %% +-%.2f: %s (p %.4f)",
+                100 * c2s_accuracy(&c->first.metrics), 100 * c2s_accuracy(&c->second.metrics),
+                100 * view_margin(&c->second.metrics), verdict, c->p_value);
     sheet_after(s, SHEET_DIM, "on %s samples of %s",
                 sheet_group_digits(c->first.metrics.n, n, sizeof n), c->first.dataset_name);
     if (v->result->is_measured_data)
         sheet_after(s, SHEET_WARNING,
                     "calibrated on data that accuracy is measured on: it may flatter");
-    sheet_fact_real(s, "accuracy_before", accuracy(&c->first));
-    sheet_fact_real(s, "accuracy_after", accuracy(&c->second));
+    sheet_fact_real(s, "accuracy_before", c2s_accuracy(&c->first.metrics));
+    sheet_fact_real(s, "accuracy_after", c2s_accuracy(&c->second.metrics));
     sheet_fact_text(s, "dataset", c->first.dataset_name);
     sheet_fact_real(s, "p_value", c->p_value);
     sheet_fact_text(s, "verdict", verdict);

@@ -100,11 +100,6 @@ void view_history_finish(struct view_history *h)
     *h = (struct view_history){0};
 }
 
-static double accuracy(const struct c2s_measure *m)
-{
-    return m->metrics.n > 0 ? (double)m->metrics.correct / (double)m->metrics.n : NAN;
-}
-
 /* Accuracy twice: a fraction for machines, "90.4 % +-0.6" for people. */
 static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
 {
@@ -113,8 +108,8 @@ static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
         sheet_none(s);
         return;
     }
-    sheet_real(s, accuracy(m), 4);
-    sheet_textf(s, "%.1f +-%.1f", 100 * accuracy(m), 100 * view_margin(&m->metrics));
+    sheet_real(s, c2s_accuracy(&m->metrics), 4);
+    sheet_textf(s, "%.1f +-%.1f", 100 * c2s_accuracy(&m->metrics), 100 * view_margin(&m->metrics));
 }
 
 /* The best of the versions that were made here, when several were measured; 0 = none. */
@@ -127,7 +122,7 @@ static int64_t best_version(const struct view_history *h)
         if (!row->parent || !row->has_keras)
             continue;
         n++;
-        if (!best || accuracy(&row->keras) > accuracy(&best->keras))
+        if (!best || c2s_accuracy(&row->keras.metrics) > c2s_accuracy(&best->keras.metrics))
             best = row;
     }
     return n > 1 ? best->id : 0;

@@ -45,11 +45,6 @@ struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled)
     return s;
 }
 
-static double accuracy(const struct c2s_metrics *m)
-{
-    return m->n > 0 ? (double)m->correct / (double)m->n : NAN;
-}
-
 /* The step that usually follows: quantize, then the chip's integers, then export. */
 static void advise(struct sheet *s, const struct c2s_version *v, bool is_chip)
 {
@@ -72,7 +67,7 @@ static void advise(struct sheet *s, const struct c2s_version *v, bool is_chip)
 static bool has_fallen(const struct c2s_comparison *c)
 {
     return c && c->p_value < 0.001 &&
-           accuracy(&c->first.metrics) - accuracy(&c->second.metrics) > BIG_FALL;
+           c2s_accuracy(&c->first.metrics) - c2s_accuracy(&c->second.metrics) > BIG_FALL;
 }
 
 static const char *first_activation(const struct c2s_model *m)
@@ -86,7 +81,8 @@ static const char *first_activation(const struct c2s_model *m)
 static void warn_fallen(struct sheet *s, const struct c2s_version *v,
                         const struct c2s_comparison *c)
 {
-    double before = 100 * accuracy(&c->first.metrics), now = 100 * accuracy(&c->second.metrics);
+    double before = 100 * c2s_accuracy(&c->first.metrics),
+           now = 100 * c2s_accuracy(&c->second.metrics);
     sheet_before(s, SHEET_WARNING,
                  "%.1f points below v%" PRId64
                  " (%.2f %%), not by chance: more than rounding costs",
@@ -105,7 +101,7 @@ struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure
     c2s_wilson_interval(m->metrics.correct, m->metrics.n, &low, &high);
     view_version_name(m->version, name, sizeof name);
     sheet_before(s, SHEET_PLAIN, "%s accuracy %.2f %%  (95 %% interval %.2f to %.2f)  loss %.4f",
-                 name, 100 * accuracy(&m->metrics), 100 * low, 100 * high, m->metrics.loss);
+                 name, 100 * c2s_accuracy(&m->metrics), 100 * low, 100 * high, m->metrics.loss);
     sheet_before(s, SHEET_DIM, "%s samples of %s, engine %s%s%s",
                  sheet_group_digits(m->metrics.n, n, sizeof n), m->dataset_name, m->engine,
                  is_chip ? " (as on the chip)" : "",
@@ -121,7 +117,7 @@ struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure
     sheet_fact_text(s, "engine", m->engine);
     sheet_fact_integer(s, "n", m->metrics.n);
     sheet_fact_integer(s, "correct", m->metrics.correct);
-    sheet_fact_real(s, "accuracy", accuracy(&m->metrics));
+    sheet_fact_real(s, "accuracy", c2s_accuracy(&m->metrics));
     sheet_fact_real(s, "low", low);
     sheet_fact_real(s, "high", high);
     sheet_fact_real(s, "loss", m->metrics.loss);
@@ -159,7 +155,7 @@ static void add_compared(struct sheet *s, const struct view_compared *c, bool is
     sheet_row(s, SHEET_PLAIN);
     sheet_text(s, view_version_name(c->version->info.id, name, sizeof name));
     sheet_text(s, view_bits(c->version->model, bits, sizeof bits));
-    sheet_percent(s, accuracy(m), 2);
+    sheet_percent(s, c2s_accuracy(m), 2);
     sheet_real(s, low, 4);
     sheet_real(s, high, 4);
     sheet_textf(s, "+-%.2f", 100 * view_margin(m));

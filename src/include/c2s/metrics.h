@@ -22,6 +22,9 @@ bool c2s_evaluate(struct c2s_engine *e, const struct c2s_dataset *d,
                   const struct c2s_progress *progress, struct c2s_metrics *out,
                   int32_t *predictions, struct c2s_error *err) C2S_MUST_CHECK;
 
+/* Share of samples that are right, 0..1; NAN without samples. */
+double c2s_accuracy(const struct c2s_metrics *m);
+
 /* 95 % confidence interval of a proportion, Wilson score (Wilson 1927, JASA 22:209). n 0: 0..1. */
 void c2s_wilson_interval(int64_t correct, int64_t n, double *low, double *high);
 
