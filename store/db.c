@@ -36,43 +36,41 @@ static bool fail(const struct db *db, int extended, struct c2s_error *err)
 {
     int status = extended & 0xff;
     if (is_disk_full(db, extended))
-        return c2s_fail(err, C2S_STORE,
-                        "cannot write workspace '%s': the disk is full%s; nothing was changed; "
-                        "free some space and repeat the command",
-                        db->path, status == SQLITE_FULL ? "" : " or fails");
+        return c2s_fail_advising(err, C2S_STORE,
+                                 "nothing was changed; free some space and repeat the command",
+                                 "cannot write workspace '%s': the disk is full%s", db->path,
+                                 status == SQLITE_FULL ? "" : " or fails");
     switch (status) {
     case SQLITE_NOMEM:
         return c2s_fail_nomem(err);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return c2s_fail(err, C2S_STORE,
-                        "workspace '%s' was busy for %d s: another program is writing to it; "
-                        "nothing was changed; repeat the command when that one is done",
-                        db->path, BUSY_SECONDS);
+        return c2s_fail_advising(
+            err, C2S_STORE, "nothing was changed; repeat the command when that one is done",
+            "workspace '%s' was busy for %d s: another program is writing to it", db->path,
+            BUSY_SECONDS);
     case SQLITE_READONLY:
-        return c2s_fail(err, C2S_STORE,
-                        "workspace '%s' is read-only; nothing was changed; make it writable or use "
-                        "another one with -w FILE",
-                        db->path);
+        return c2s_fail_advising(
+            err, C2S_STORE, "nothing was changed; make it writable or use another one with -w FILE",
+            "workspace '%s' is read-only", db->path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return c2s_fail(err, C2S_STORE,
-                        "workspace '%s' is damaged (%s); restore a copy of it, or start another "
-                        "one with -w FILE",
-                        db->path, sqlite3_errmsg(db->raw));
+        return c2s_fail_advising(
+            err, C2S_STORE, "restore a copy of it, or start another one with -w FILE",
+            "workspace '%s' is damaged (%s)", db->path, sqlite3_errmsg(db->raw));
     case SQLITE_CANTOPEN:
-        return c2s_fail(err, C2S_IO,
-                        "cannot open or create workspace '%s': %s; choose another place with -w "
-                        "FILE, or -w :memory:",
-                        db->path, reason(db, status));
+        return c2s_fail_advising(err, C2S_IO, "choose another place with -w FILE, or -w :memory:",
+                                 "cannot open or create workspace '%s': %s", db->path,
+                                 reason(db, status));
     case SQLITE_IOERR:
-        return c2s_fail(err, C2S_IO, "cannot read or write workspace '%s': %s; nothing was changed",
-                        db->path, reason(db, status));
+        return c2s_fail_advising(err, C2S_IO, "nothing was changed",
+                                 "cannot read or write workspace '%s': %s", db->path,
+                                 reason(db, status));
     case SQLITE_INTERRUPT:
         return c2s_fail(err, C2S_CANCELLED, "cancelled");
     default:
-        return c2s_fail(err, C2S_STORE, "workspace '%s': %s; nothing was changed", db->path,
-                        sqlite3_errmsg(db->raw));
+        return c2s_fail_advising(err, C2S_STORE, "nothing was changed", "workspace '%s': %s",
+                                 db->path, sqlite3_errmsg(db->raw));
     }
 }
 

@@ -14,7 +14,11 @@ static const char second_layout[] =
 #include "layout_2.sql.inc"
     ;
 
-const char *const store_layouts[] = {first_layout, second_layout};
+static const char third_layout[] =
+#include "layout_3.sql.inc"
+    ;
+
+const char *const store_layouts[] = {first_layout, second_layout, third_layout};
 const int store_n_layouts = sizeof store_layouts / sizeof store_layouts[0];
 
 static bool run_steps(struct db *db, const char *const *steps, int from, int to,

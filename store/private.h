@@ -71,6 +71,8 @@ bool store_fetch_run(struct c2s_journal *j, int64_t id, struct c2s_checkpoint *o
                      struct c2s_error *err);
 bool store_each_run(struct c2s_journal *j, bool (*fn)(void *, const struct c2s_run *), void *arg,
                     struct c2s_error *err);
+bool store_leave_run(struct c2s_journal *j, int64_t id, enum c2s_run_state state, const char *note,
+                     struct c2s_error *err);
 bool store_remove_run(struct c2s_journal *j, int64_t id, struct c2s_error *err);
 
 /* owner.c: a text that names this process; and whether such a text names another one that lives. */

@@ -1,4 +1,4 @@
-/* Trainings: the epochs of versions, and runs that have not ended with their checkpoints. */
+/* Trainings: the epochs of versions, and runs beside the versions with their checkpoints. */
 #include "private.h"
 
 #include <math.h>
@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+static const char *const state_names[] = {"open", "ended"}; /* enum c2s_run_state */
 
 static void bind_number(struct statement *q, int index, double value)
 {
@@ -117,9 +119,8 @@ bool store_drop_run(struct db *db, int64_t id, struct c2s_error *err)
            run_with_id(db, "DELETE FROM run WHERE id = ?1", id, err);
 }
 
-/* What an interrupted training of the same step left is of no use once a new one has got further.
- */
-static bool drop_interrupted(struct db *db, const struct c2s_run *run, struct c2s_error *err)
+/* What an earlier training of the same step left is of no use once a new one has got further. */
+static bool drop_earlier(struct db *db, const struct c2s_run *run, struct c2s_error *err)
 {
     int64_t ids[64];
     int n = 0;
@@ -163,7 +164,7 @@ static bool claim(struct db *db, int64_t id, const char *owner, struct c2s_error
 static bool insert_run(struct db *db, const struct c2s_run *run, const char *owner, int64_t *id,
                        struct c2s_error *err)
 {
-    if (!store_require_version(db, run->parent, err) || !drop_interrupted(db, run, err))
+    if (!store_require_version(db, run->parent, err) || !drop_earlier(db, run, err))
         return false;
     struct statement q = db_prepare(db, "INSERT INTO run(parent, step, data, owner, n_steps, begun,"
                                         " updated) VALUES(?1, ?2, ?3, ?4, 0, ?5, ?5)");
@@ -234,6 +235,33 @@ bool store_put_run(struct c2s_journal *j, const struct c2s_run *run, const struc
     return true;
 }
 
+static bool set_state(struct db *db, int64_t id, enum c2s_run_state state, const char *note,
+                      struct c2s_error *err)
+{
+    struct statement q =
+        db_prepare(db, "UPDATE run SET owner = '', state = ?2, note = ?3 WHERE id = ?1");
+    bind_integer(&q, 1, id);
+    bind_text(&q, 2, state_names[state]);
+    bind_text(&q, 3, note);
+    return statement_run(&q, err);
+}
+
+bool store_leave_run(struct c2s_journal *j, int64_t id, enum c2s_run_state state, const char *note,
+                     struct c2s_error *err)
+{
+    struct db *db = store_of(j)->db;
+    char owner[STORE_OWNER_SIZE];
+    store_own(owner);
+    if (!db_begin_write(db, err))
+        return false;
+    bool ok = claim(db, id, owner, err) && set_state(db, id, state, note, err);
+    if (ok && state == C2S_RUN_ENDED)
+        ok = db_run(db, "PRAGMA defer_foreign_keys = ON", err) &&
+             run_with_id(db, DROP_TENSORS("place >= 0"), id, err) &&
+             run_with_id(db, "DELETE FROM run_tensor WHERE run = ?1", id, err);
+    return db_end(db, ok, err);
+}
+
 static bool read_tensors(struct store *s, int64_t id, struct c2s_checkpoint *c,
                          struct c2s_error *err)
 {
@@ -293,19 +321,24 @@ bool store_each_run(struct c2s_journal *j, bool (*fn)(void *, const struct c2s_r
 {
     struct statement q = db_prepare(
         store_of(j)->db,
-        "SELECT id, parent, step, data, owner, begun, updated,"
+        "SELECT id, parent, step, data, owner, begun, updated, state, note,"
         " coalesce((SELECT max(epoch) FROM run_epoch WHERE run = run.id), 0) FROM run ORDER BY id");
     bool has_row;
     while (statement_row(&q, &has_row, err)) {
         if (!has_row)
             return true;
-        struct c2s_run run = {.id = column_integer(&q, 0),
-                              .parent = column_integer(&q, 1),
-                              .step = column_text_or_empty(&q, 2),
-                              .is_live = store_owner_is_other(column_text_or_empty(&q, 4)),
-                              .begun = column_integer(&q, 5),
-                              .updated = column_integer(&q, 6),
-                              .n_epochs = (int)column_integer(&q, 7)};
+        struct c2s_run run = {
+            .id = column_integer(&q, 0),
+            .parent = column_integer(&q, 1),
+            .step = column_text_or_empty(&q, 2),
+            .is_live = store_owner_is_other(column_text_or_empty(&q, 4)),
+            .begun = column_integer(&q, 5),
+            .updated = column_integer(&q, 6),
+            .state = strcmp(column_text_or_empty(&q, 7), state_names[C2S_RUN_ENDED]) == 0
+                         ? C2S_RUN_ENDED
+                         : C2S_RUN_OPEN,
+            .note = column_text_or_empty(&q, 8),
+            .n_epochs = (int)column_integer(&q, 9)};
         snprintf(run.data, sizeof run.data, "%s", column_text_or_empty(&q, 3));
         if (!fn(arg, &run)) {
             statement_finish(&q);

@@ -73,6 +73,7 @@ static const struct c2s_journal_ops ops = {
     .put_run = store_put_run,
     .fetch_run = store_fetch_run,
     .each_run = store_each_run,
+    .leave_run = store_leave_run,
     .remove_run = store_remove_run,
     .query = query,
     .place = place,

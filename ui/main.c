@@ -173,10 +173,11 @@ static bool show_banner(struct program *p, struct c2s_error *err)
     sheet_before(s, SHEET_PLAIN, "c2s-shell %s   workspace %s%s", C2S_VERSION,
                  p->journal->ops->place(p->journal), p->is_new_workspace ? " (new)" : "");
     const struct c2s_version *v = c2s_session_current(p->ctx.session);
-    char bits[64], *step = NULL;
+    char bits[64];
+    struct c2s_interrupted training = {0};
     struct c2s_error none = {0};
-    bool is_interrupted = v && c2s_session_interrupted(p->ctx.session, &step, &none);
-    c2s_text_free(step);
+    bool is_interrupted = v && c2s_session_interrupted(p->ctx.session, &training, &none);
+    c2s_interrupted_finish(&training);
     if (v && !p->options.model)
         sheet_next(s, "at v%lld %s  %s%s. Next: %s", (long long)v->info.id, v->info.name,
                    view_bits(v->model, bits, sizeof bits),

@@ -15,17 +15,38 @@ static void make_printable(char *text)
             c[0] = c[1] = '?';
 }
 
-bool c2s_fail(struct c2s_error *err, enum c2s_code code, const char *fmt, ...)
+static bool record(struct c2s_error *err, enum c2s_code code, const char *advice, const char *fmt,
+                   va_list args)
 {
     assert(err && code != C2S_OK);
     if (err->code != C2S_OK)
         return false;
     err->code = code;
+    vsnprintf(err->text, sizeof err->text, fmt, args);
+    size_t n = strlen(err->text);
+    err->n_cause = (int)n;
+    if (advice)
+        snprintf(err->text + n, sizeof err->text - n, "; %s", advice);
+    make_printable(err->text);
+    return false;
+}
+
+bool c2s_fail(struct c2s_error *err, enum c2s_code code, const char *fmt, ...)
+{
     va_list args;
     va_start(args, fmt);
-    vsnprintf(err->text, sizeof err->text, fmt, args);
+    record(err, code, NULL, fmt, args);
     va_end(args);
-    make_printable(err->text);
+    return false;
+}
+
+bool c2s_fail_advising(struct c2s_error *err, enum c2s_code code, const char *advice,
+                       const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    record(err, code, advice, fmt, args);
+    va_end(args);
     return false;
 }
 

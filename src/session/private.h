@@ -38,6 +38,9 @@ struct step_training {
     const struct c2s_train_options *options;
 };
 bool step_retrain(const struct step_training *t, char **out, struct c2s_error *err) C2S_MUST_CHECK;
+/* Whether it is the step of a training that was stopped, of which `whole` is the step without the
+ * stop, or with a later one. */
+bool step_is_stop_of(const char *step, const char *whole);
 /* The version that a step names as its teacher, 0 = none; and the step with another one. */
 int64_t step_teacher(const char *step);
 bool step_with_teacher(const char *step, int64_t teacher, char **out,
@@ -60,6 +63,17 @@ bool session_training_spec(struct c2s_session *s, const char *dataset, struct c2
  * step says it: both new (c2s_dataset_close, c2s_text_free). */
 bool session_open_spec(const struct c2s_dataset_spec *spec, struct c2s_dataset **data, char **text,
                        struct c2s_error *err) C2S_MUST_CHECK;
+
+/* trainings.c: what became of a training before, looked up by parent, step and data. */
+struct session_trained {
+    int64_t version;       /* the one it made; 0 = none */
+    int64_t ended;         /* the run that ended without one; 0 = none */
+    int64_t open;          /* the newest run that can be gone on with, on any data; 0 = none */
+    bool is_of_other_data; /* that one */
+    char note[256];        /* of the one that ended */
+};
+bool session_find_training(struct c2s_session *s, const struct c2s_run *wanted,
+                           struct session_trained *out, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Whether data is of the same file and part as the data in use. */
 bool session_is_measured_data(struct c2s_session *s, const struct c2s_dataset *data);

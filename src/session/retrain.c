@@ -9,6 +9,7 @@
 
 struct training {
     struct c2s_session *session;
+    const struct c2s_version *from; /* that is trained */
     struct c2s_train_options options;
     struct c2s_dataset *data, *validation; /* owned; validation may be NULL */
     char *data_text, *validation_text;     /* owned */
@@ -48,7 +49,7 @@ static bool open_data(struct training *t, const char *dataset, const char *split
     if (!spec.options.split)
         spec.options.split = split;
     bool ok = session_open_spec(&spec, data, text, err) &&
-              session_check_scaling(t->session->current->model, c2s_dataset_info(*data), err);
+              session_check_scaling(t->from->model, c2s_dataset_info(*data), err);
     c2s_dataset_spec_finish(&spec);
     return ok;
 }
@@ -80,9 +81,11 @@ static bool find_teacher(struct training *t, const char *name, struct c2s_error 
 
 static bool prepare(struct training *t, const struct c2s_retrain_plan *plan, struct c2s_error *err)
 {
-    const struct c2s_version *v = t->session->current;
     t->options = plan->train;
-    snprintf(t->what, sizeof t->what, "training v%lld", (long long)v->info.id);
+    t->from = t->session->current;
+    if (plan->version && !session_hold(t->session, plan->version, &t->from, err))
+        return false;
+    snprintf(t->what, sizeof t->what, "training v%lld", (long long)t->from->info.id);
     if (!open_data(t, plan->data, NULL, &t->data, &t->data_text, err) ||
         (plan->validation &&
          !open_data(t, plan->validation, "test", &t->validation, &t->validation_text, err)) ||
@@ -93,31 +96,29 @@ static bool prepare(struct training *t, const struct c2s_retrain_plan *plan, str
     t->step.options = &t->options;
     if (!step_retrain(&t->step, &t->text, err))
         return false;
-    t->run.parent = v->info.id;
+    t->run.parent = t->from->info.id;
     t->run.step = t->text;
     return true;
 }
 
 /* ---- the same step before, and trainings that were interrupted ---- */
 
-struct search {
-    const struct training *training;
-    int64_t id;
-    char data[C2S_HASH_LENGTH + 1]; /* of the run found */
-};
-
-static bool is_twin(void *arg, const struct c2s_version_info *info)
+/* What is known of a training that ended some time ago. */
+static void tell_story(struct c2s_train_report *r, const struct c2s_train_options *o,
+                       struct c2s_checkpoint *story)
 {
-    struct search *s = arg;
-    const struct c2s_run *run = &s->training->run;
-    if (info->parent == run->parent && strcmp(info->step, run->step) == 0 &&
-        strcmp(info->source_hash, run->data) == 0)
-        s->id = info->id;
-    return s->id == 0;
+    *r = (struct c2s_train_report){
+        .epochs = story->epochs,
+        .n_epochs = story->n_epochs,
+        .best_epoch = c2s_best_epoch(story->epochs, story->n_epochs),
+        .last_epoch = story->n_epochs > 0 ? story->epochs[story->n_epochs - 1].epoch : 0};
+    r->was_stopped = o->stop_after > 0 && o->stop_after == r->last_epoch;
+    story->epochs = NULL;
+    story->n_epochs = 0;
 }
 
-static bool use_twin(struct training *t, int64_t id, struct c2s_retrained *out,
-                     struct c2s_error *err)
+static bool use_version(struct training *t, int64_t id, struct c2s_retrained *out,
+                        struct c2s_error *err)
 {
     char name[32];
     struct c2s_checkpoint story = {0};
@@ -127,42 +128,39 @@ static bool use_twin(struct training *t, int64_t id, struct c2s_retrained *out,
     const struct c2s_version *v = t->session->current;
     if (!c2s_checkpoint_set_epochs(&story, v->epochs, v->n_epochs, err))
         return false;
-    out->report = (struct c2s_train_report){
-        .epochs = story.epochs,
-        .n_epochs = v->n_epochs,
-        .best_epoch = c2s_best_epoch(v->epochs, v->n_epochs),
-        .last_epoch = v->n_epochs > 0 ? v->epochs[v->n_epochs - 1].epoch : 0};
+    tell_story(&out->report, &t->options, &story);
     out->was_cached = true;
     return true;
 }
 
-static bool is_interrupted(void *arg, const struct c2s_run *run)
+static bool use_ended(struct training *t, const struct session_trained *before,
+                      struct c2s_retrained *out, struct c2s_error *err)
 {
-    struct search *s = arg;
-    const struct c2s_run *wanted = &s->training->run;
-    if (!run->is_live && run->parent == wanted->parent && strcmp(run->step, wanted->step) == 0) {
-        s->id = run->id;
-        memcpy(s->data, run->data, sizeof s->data);
-    }
+    struct c2s_journal *j = t->session->journal;
+    struct c2s_checkpoint story = {0};
+    if (!j->ops->fetch_run(j, before->ended, &story, err))
+        return false;
+    tell_story(&out->report, &t->options, &story);
+    snprintf(out->report.trouble, sizeof out->report.trouble, "%s", before->note);
+    c2s_checkpoint_finish(&story);
+    out->was_cached = true;
     return true;
 }
 
-static bool find_run(struct training *t, struct c2s_error *err)
+static bool fetch_open(struct training *t, const struct session_trained *before,
+                       struct c2s_error *err)
 {
     struct c2s_journal *j = t->session->journal;
-    struct search s = {.training = t};
-    if (!j->ops->each_run(j, is_interrupted, &s, err))
-        return false;
-    if (!s.id)
+    if (!before->open)
         return c2s_fail(err, C2S_STATE,
                         "no training of v%lld by '%s' was interrupted; begin one without --resume",
                         (long long)t->run.parent, t->text);
-    if (strcmp(s.data, t->run.data) != 0)
+    if (before->is_of_other_data)
         return c2s_fail(err, C2S_STATE,
                         "the data of the interrupted training has changed since; begin anew "
                         "without --resume");
-    t->run.id = s.id;
-    return j->ops->fetch_run(j, s.id, &t->resume, err);
+    t->run.id = before->open;
+    return j->ops->fetch_run(j, before->open, &t->resume, err);
 }
 
 /* ---- while it runs ---- */
@@ -175,13 +173,11 @@ static bool watch(void *arg, const struct c2s_train_now *now)
     return c2s_progress_tell(&t->session->progress, &event);
 }
 
-/* What comes behind the cause ("nothing was changed; repeat the command") is not true of a training
+/* What a failure advises ("nothing was changed; repeat the command") does not hold for a training
  * of which epochs are kept. */
 static int cause_length(const struct c2s_error *failure)
 {
-    const char *end = strstr(failure->text, "; nothing was changed");
-    size_t length = end ? (size_t)(end - failure->text) : strlen(failure->text);
-    return length < 300 ? (int)length : 300;
+    return failure->n_cause < 300 ? failure->n_cause : 300;
 }
 
 static bool keep(void *arg, const struct c2s_checkpoint *c, struct c2s_error *err)
@@ -208,7 +204,7 @@ static bool keep(void *arg, const struct c2s_checkpoint *c, struct c2s_error *er
 static bool train(struct training *t, struct c2s_model **model, struct c2s_train_report *report,
                   struct c2s_error *err)
 {
-    struct c2s_train_request request = {.model = t->session->current->model,
+    struct c2s_train_request request = {.model = t->from->model,
                                         .data = t->data,
                                         .validation = t->validation,
                                         .teacher = t->teacher,
@@ -233,20 +229,21 @@ static void describe(const struct c2s_train_report *r, char *out, size_t size)
 }
 
 /* model is taken. */
-static bool make_version(struct training *t, struct c2s_model *model,
-                         const struct c2s_train_report *report, bool *is_new, struct c2s_error *err)
+static bool make_version(struct training *t, struct c2s_model *model, struct c2s_retrained *out,
+                         struct c2s_error *err)
 {
+    const struct c2s_train_report *report = &out->report;
     char note[200], *text = NULL;
-    const struct c2s_version *parent = t->session->current;
+    const struct c2s_version_info *parent = &t->from->info;
     t->options.stop_after = report->was_stopped ? report->last_epoch : 0;
     if (!step_retrain(&t->step, &text, err)) {
         c2s_model_destroy(model);
         return false;
     }
     describe(report, note, sizeof note);
-    struct c2s_version_info info = {.parent = parent->info.id,
+    struct c2s_version_info info = {.parent = parent->id,
                                     .step = text,
-                                    .name = parent->info.name,
+                                    .name = parent->name,
                                     .tool = SESSION_TOOL,
                                     .note = note,
                                     .source = c2s_dataset_info(t->data)->path};
@@ -254,8 +251,8 @@ static bool make_version(struct training *t, struct c2s_model *model,
     struct c2s_version *v = c2s_version_create(&info, model, err);
     bool ok = v && c2s_version_set_epochs(v, report->epochs, report->n_epochs, err);
     if (ok) {
-        v->run = t->run.id;
-        ok = session_adopt_version(t->session, v, is_new, err);
+        v->run = out->can_go_on ? 0 : t->run.id;
+        ok = session_adopt_version(t->session, v, &out->is_new, err);
     } else {
         c2s_version_destroy(v);
     }
@@ -263,43 +260,63 @@ static bool make_version(struct training *t, struct c2s_model *model,
     return ok;
 }
 
+/* A training that was stopped before the end it was asked for can be gone on with; one without a
+ * better epoch leaves its story. */
+static bool leave(struct training *t, struct c2s_retrained *out, struct c2s_error *err)
+{
+    struct c2s_journal *j = t->session->journal;
+    const struct c2s_train_report *r = &out->report;
+    out->can_go_on = r->was_stopped && t->run.id && t->options.stop_after != r->last_epoch;
+    if (out->can_go_on)
+        return j->ops->leave_run(j, t->run.id, C2S_RUN_OPEN, "", err);
+    return r->best_epoch > 0 || !t->run.id ||
+           j->ops->leave_run(j, t->run.id, C2S_RUN_ENDED, r->trouble, err);
+}
+
 static bool run(struct training *t, struct c2s_retrained *out, struct c2s_error *err)
 {
     struct c2s_journal *j = t->session->journal;
     struct c2s_model *model = NULL;
+    struct c2s_error failure = {0};
     out->resumed_after =
         t->resume.n_epochs > 0 ? t->resume.epochs[t->resume.n_epochs - 1].epoch : 0;
     t->n_kept = out->resumed_after;
-    if (!train(t, &model, &out->report, err))
+    if (!train(t, &model, &out->report, err)) {
+        if (t->run
+                .id) /* so that another shell may go on; if it cannot be said, when this one ends */
+            (void)!j->ops->leave_run(j, t->run.id, C2S_RUN_OPEN, "", &failure);
         return false;
-    if (out->report.best_epoch == 0) {
-        c2s_model_destroy(model);
-        return !t->run.id || j->ops->remove_run(j, t->run.id, err);
     }
-    struct c2s_error failure = {0};
-    return make_version(t, model, &out->report, &out->is_new, &failure) ||
-           c2s_fail(err, failure.code,
-                    "the training is done but its version cannot be made: %.*s; every epoch is "
-                    "kept: when that is mended, retrain --resume goes on from there",
-                    cause_length(&failure), failure.text);
+    bool ok = leave(t, out, &failure);
+    if (ok && out->report.best_epoch > 0)
+        ok = make_version(t, model, out, &failure);
+    else
+        c2s_model_destroy(model);
+    return ok || c2s_fail(err, failure.code,
+                          "the training is done but its end cannot be kept: %.*s; every epoch is: "
+                          "when that is mended, retrain --resume goes on from there",
+                          cause_length(&failure), failure.text);
 }
 
 static bool retrain(struct training *t, const struct c2s_retrain_plan *plan,
                     struct c2s_retrained *out, struct c2s_error *err)
 {
     struct c2s_journal *j = t->session->journal;
-    struct search twin = {.training = t};
+    struct session_trained before;
     if (j->ops->is_read_only(j))
         return c2s_fail(err, C2S_STORE,
                         "workspace '%s' is read-only, so a training could not be kept; name "
                         "another one with -w FILE",
                         j->ops->place(j));
-    if (!prepare(t, plan, err) || !j->ops->each(j, is_twin, &twin, err))
+    if (!prepare(t, plan, err) || !session_find_training(t->session, &t->run, &before, err))
         return false;
+    out->parent = t->run.parent;
     out->is_measured_data = session_is_measured_data(t->session, t->data);
-    if (twin.id)
-        return use_twin(t, twin.id, out, err);
-    return (!plan->resume || find_run(t, err)) && run(t, out, err);
+    if (before.version)
+        return use_version(t, before.version, out, err);
+    if (before.ended)
+        return use_ended(t, &before, out, err);
+    return (!plan->resume || fetch_open(t, &before, err)) && run(t, out, err);
 }
 
 bool c2s_session_retrain(struct c2s_session *s, const struct c2s_retrain_plan *plan,
@@ -316,57 +333,4 @@ bool c2s_session_retrain(struct c2s_session *s, const struct c2s_retrain_plan *p
     made.id = s->current->info.id;
     *out = made;
     return true;
-}
-
-/* ---- what could be gone on with ---- */
-
-struct interrupted {
-    int64_t version; /* wanted */
-    char *step;      /* owned: of the newest run of it */
-    int64_t other;   /* a version that has one */
-    bool is_live, failed;
-};
-
-static bool look_at_run(void *arg, const struct c2s_run *run)
-{
-    struct interrupted *i = arg;
-    if (run->parent != i->version) {
-        i->other = run->is_live ? i->other : run->parent;
-        return true;
-    }
-    if (run->is_live) {
-        i->is_live = true;
-        return true;
-    }
-    c2s_free(i->step);
-    i->step = c2s_strdup(run->step);
-    i->failed |= !i->step;
-    return !i->failed;
-}
-
-bool c2s_session_interrupted(struct c2s_session *s, char **step, struct c2s_error *err)
-{
-    if (!session_require_current(s, err))
-        return false;
-    struct interrupted i = {.version = s->current->info.id};
-    if (!s->journal->ops->each_run(s->journal, look_at_run, &i, err))
-        return false;
-    if (i.failed)
-        return c2s_fail_nomem(err);
-    *step = i.step;
-    if (i.step)
-        return true;
-    if (i.is_live)
-        return c2s_fail(err, C2S_STATE,
-                        "another shell trains v%lld right now; wait for it, or begin another "
-                        "training without --resume",
-                        (long long)i.version);
-    if (i.other)
-        return c2s_fail(err, C2S_STATE,
-                        "no training of v%lld was interrupted, but one of v%lld; go on with that: "
-                        "checkout v%lld, retrain --resume",
-                        (long long)i.version, (long long)i.other, (long long)i.other);
-    return c2s_fail(err, C2S_STATE,
-                    "no training of v%lld was interrupted; begin one without --resume",
-                    (long long)i.version);
 }

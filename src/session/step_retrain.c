@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define TEACHER " --distill v"
+#define STOP    " --stop-after "
 
 static void add_number(struct text *t, const char *option, double value, double usual)
 {
@@ -65,8 +66,27 @@ bool step_retrain(const struct step_training *s, char **out, struct c2s_error *e
         text_add(&t, TEACHER "%lld", (long long)s->teacher);
     if (o->engine && strcmp(o->engine, "dnnl") != 0)
         text_add(&t, " --engine %s", o->engine);
-    add_count(&t, "--stop-after", o->stop_after, 0);
+    if (o->stop_after > 0)
+        text_add(&t, STOP "%d", o->stop_after);
     return text_take(&t, out, err);
+}
+
+/* Up to the option that says where it stopped, which is always the last one. */
+static size_t length_without_stop(const char *step)
+{
+    const char *stop = NULL;
+    for (const char *at = step; (at = strstr(at, STOP)); at++)
+        stop = at; /* a path may hold the same words */
+    if (stop && stop[strlen(STOP) + strspn(stop + strlen(STOP), "0123456789")] == '\0')
+        return (size_t)(stop - step);
+    return strlen(step);
+}
+
+bool step_is_stop_of(const char *step, const char *whole)
+{
+    size_t n = length_without_stop(step);
+    return step[n] && strncmp(step, "retrain ", 8) == 0 && n == length_without_stop(whole) &&
+           strncmp(step, whole, n) == 0;
 }
 
 static const char *find_teacher(const char *step)

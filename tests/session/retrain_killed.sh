@@ -37,12 +37,28 @@ begin stopped.c2s
 kill -INT $!
 wait $!
 echo "exit $?"
-echo "runs left: $(query stopped.c2s 'SELECT count(*) FROM runs')"
+echo "runs left: $(query stopped.c2s 'SELECT state FROM runs')"
 step=$(query stopped.c2s 'SELECT step FROM versions WHERE id = 3')
 echo "$step" | sed -E 's/stop-after [123]/stop-after N/'
 prepare replayed.c2s
 "$C2S_PROGRAM" -q -w replayed.c2s -c "$step" >/dev/null 2>&1
 [ "$(query stopped.c2s 'SELECT model_hash FROM versions WHERE id = 3')" = "$(query replayed.c2s 'SELECT model_hash FROM versions WHERE id = 3')" ] && echo "a replay gives the same weights"
+
+# What was stopped goes on as well, from the version that was made of it.
+"$C2S_PROGRAM" -w stopped.c2s -i </dev/null | grep Next
+run -w stopped.c2s -q -c 'retrain --resume' >resumed.txt 2>&1
+grep -o 'went on after epoch' resumed.txt
+[ "$(query stopped.c2s 'SELECT model_hash FROM versions WHERE id = 4 AND parent = 2')" = "$whole" ] && echo "the same weights"
+echo "runs left: $(query stopped.c2s 'SELECT count(*) FROM runs')"
+
+# Without a better epoch there is no version, but a story, and the same is not trained again.
+run -w stopped.c2s -q -c 'checkout v1'
+worse="retrain --data $data --batch 50 --epochs 2 --lr 1e-12 --optimizer sgd --freeze *batch*"
+run -w stopped.c2s -c "$worse" 2>/dev/null | grep -E 'kept|no epoch'
+query stopped.c2s 'SELECT version, run, epoch, is_kept FROM epochs WHERE run'
+query stopped.c2s 'SELECT state, epochs FROM runs'
+run -w stopped.c2s -c "$worse" 2>&1 | grep 'trained before'
+run -w stopped.c2s gc --trainings | sed 's/removed.*/removed/'
 
 # Another shell may work meanwhile: its gc leaves the checkpoint, its rm the version.
 begin busy.c2s

@@ -204,13 +204,61 @@ static void failures_keep_what_was_made(void **state)
     assert_int_equal(stage_of(&r, "retrain", 0)->state, C2S_STAGE_DONE);
 }
 
+static int n_ended; /* epochs of the training that goes on */
+
+/* The first of the trainings has one epoch left. */
+static bool stop_second_training(void *arg, const struct c2s_progress_event *event)
+{
+    (void)arg;
+    if (!event->training)
+        return true;
+    n_ended += event->training->ended != NULL;
+    return n_ended < 2 || event->training->epoch < 2 || event->training->ended;
+}
+
 static bool stop_training(void *arg, const struct c2s_progress_event *event)
 {
     (void)arg; /* as the first batch of the second epoch ends */
     return !event->training || event->training->epoch < 2 || event->training->ended;
 }
 
-static void a_stopped_training_keeps_its_best_epoch(void **state)
+static void a_stopped_training_keeps_its_best_epoch_and_goes_on(void **state)
+{
+    struct c2s_error err = {0};
+    struct c2s_auto_report r;
+    struct c2s_auto_plan plan = usual_plan();
+    char whole[C2S_HASH_LENGTH + 1];
+    assert_ok(begin("ok_pool_bn.h5", &err), &err);
+    run(&plan, &r);
+    snprintf(whole, sizeof whole, "%s", current()->info.model_hash);
+    finish(state);
+    start(state);
+    assert_ok(begin("ok_pool_bn.h5", &err), &err);
+    bench.report = stop_training;
+    for (int nth = 0; nth < 2; nth++) { /* each training once; the first then goes on */
+        const struct c2s_stage *stage;
+        err = (struct c2s_error){0};
+        assert_false(c2s_session_auto_quantize(bench.session, &plan, &r, &err));
+        assert_int_equal(err.code, C2S_CANCELLED);
+        assert_non_null(strstr(err.text, "after epoch 1"));
+        stage = stage_of(&r, "retrain", nth);
+        assert_int_equal(stage->state, C2S_STAGE_STOPPED);
+        assert_string_equal(stage->text, "epoch 1 of 1 is the best so far");
+        assert_non_null(strstr(current()->info.step, " --stop-after 1"));
+        if (nth == 0) {
+            bench.report = stop_second_training;
+            n_ended = 0;
+        }
+    }
+    bench.report = NULL;
+    run(&plan, &r);
+    assert_string_equal(stage_of(&r, "retrain", 0)->text,
+                        "weights are quantized already; one training follows");
+    assert_int_equal(stage_of(&r, "retrain", 1)->state, C2S_STAGE_DONE);
+    assert_string_equal(current()->info.model_hash, whole);
+}
+
+static void another_plan_takes_a_stopped_training_as_it_is(void **state)
 {
     (void)state;
     struct c2s_error err = {0};
@@ -219,13 +267,32 @@ static void a_stopped_training_keeps_its_best_epoch(void **state)
     assert_ok(begin("ok_pool_bn.h5", &err), &err);
     bench.report = stop_training;
     assert_false(c2s_session_auto_quantize(bench.session, &plan, &r, &err));
-    assert_int_equal(err.code, C2S_CANCELLED);
-    assert_non_null(strstr(err.text, "after epoch 1"));
-    assert_step(current()->info.id, "retrain ");
     bench.report = NULL;
+    plan.retrain.train.epochs = 1;
     run(&plan, &r);
-    assert_int_equal(stage_of(&r, "retrain", 0)->state, C2S_STAGE_SKIPPED);
+    assert_string_equal(stage_of(&r, "retrain", 0)->text, "trained since its last quantization");
     assert_int_equal(stage_of(&r, "retrain", 1)->state, C2S_STAGE_DONE);
+}
+
+static bool stop_before_weights(void *arg, const struct c2s_progress_event *event)
+{
+    (void)arg;
+    return !strstr(event->what, ": weights");
+}
+
+static void stopping_between_stages(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct c2s_auto_report r;
+    struct c2s_auto_plan plan = usual_plan();
+    assert_ok(begin("ok_pool_bn.h5", &err), &err);
+    bench.report = stop_before_weights;
+    assert_false(c2s_session_auto_quantize(bench.session, &plan, &r, &err));
+    assert_int_equal(err.code, C2S_CANCELLED);
+    assert_int_equal(stage_of(&r, "retrain", 0)->state, C2S_STAGE_DONE);
+    assert_int_equal(stage_of(&r, "weights", 0)->state, C2S_STAGE_NOT_REACHED);
+    assert_step(current()->info.id, "retrain ");
 }
 
 static void gates_and_bits(void **state)
@@ -297,7 +364,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(stages_are_versions, start, finish),
         cmocka_unit_test_setup_teardown(failures_keep_what_was_made, start, finish),
-        cmocka_unit_test_setup_teardown(a_stopped_training_keeps_its_best_epoch, start, finish),
+        cmocka_unit_test_setup_teardown(a_stopped_training_keeps_its_best_epoch_and_goes_on, start,
+                                        finish),
+        cmocka_unit_test_setup_teardown(another_plan_takes_a_stopped_training_as_it_is, start,
+                                        finish),
+        cmocka_unit_test_setup_teardown(stopping_between_stages, start, finish),
         cmocka_unit_test_setup_teardown(gates_and_bits, start, finish),
         cmocka_unit_test_setup_teardown(every_model_of_the_gallery, start, finish),
     };

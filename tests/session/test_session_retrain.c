@@ -96,6 +96,12 @@ static void refuses(struct bench *b, const struct c2s_retrain_plan *plan, enum c
     assert_ptr_equal(before, c2s_session_current(b->session));
 }
 
+static bool copy_run(void *arg, const struct c2s_run *run)
+{
+    *(struct c2s_run *)arg = *run;
+    return true;
+}
+
 static void it_trains_on_the_training_part(void **state)
 {
     struct bench *b = *state;
@@ -186,10 +192,10 @@ static bool (*real_put)(struct c2s_journal *, const struct c2s_run *, const stru
 static bool put_two(struct c2s_journal *j, const struct c2s_run *run,
                     const struct c2s_checkpoint *c, int64_t *id, struct c2s_error *err)
 {
-    return c->epochs[c->n_epochs - 1].epoch > 2 ? c2s_fail(err, C2S_STORE,
-                                                           "the disk is full; nothing was changed; "
-                                                           "repeat the command")
-                                                : real_put(j, run, c, id, err);
+    return c->epochs[c->n_epochs - 1].epoch > 2
+               ? c2s_fail_advising(err, C2S_STORE, "nothing was changed; repeat the command",
+                                   "the disk is full")
+               : real_put(j, run, c, id, err);
 }
 
 static void a_full_disk_loses_no_epoch_before(void **state)
@@ -214,10 +220,12 @@ static void a_full_disk_loses_no_epoch_before(void **state)
         "epoch 3 is trained but cannot be kept: the disk is full; up to epoch 2 all is kept: when "
         "that is mended, retrain --resume");
     b->journal->ops = ops;
-    char *step = NULL;
-    assert_ok(c2s_session_interrupted(b->session, &step, &err), &err);
-    assert_non_null(strstr(step, " --epochs 4 "));
-    c2s_text_free(step);
+    struct c2s_interrupted i = {0};
+    assert_ok(c2s_session_interrupted(b->session, &i, &err), &err);
+    assert_non_null(strstr(i.step, " --epochs 4 "));
+    assert_int_equal(i.version, 1);
+    assert_int_equal(i.n_epochs, 2);
+    c2s_interrupted_finish(&i);
     plan.resume = true;
     plan.train.seed++;
     refuses(b, &plan, C2S_STATE, "was interrupted");
@@ -225,7 +233,7 @@ static void a_full_disk_loses_no_epoch_before(void **state)
     r = retrain(b, &plan);
     assert_int_equal(r.resumed_after, 2);
     assert_string_equal(current_hash(b), whole);
-    assert_false(c2s_session_interrupted(b->session, &step, &err));
+    assert_false(c2s_session_interrupted(b->session, &i, &err));
     assert_int_equal(err.code, C2S_STATE);
     c2s_retrained_finish(&r);
 }
@@ -234,7 +242,7 @@ static bool append_nothing(struct c2s_journal *j, const struct c2s_version *v, i
                            bool *is_new, struct c2s_error *err)
 {
     (void)j, (void)v, (void)id, (void)is_new;
-    return c2s_fail(err, C2S_STORE, "the disk is full; nothing was changed");
+    return c2s_fail_advising(err, C2S_STORE, "nothing was changed", "the disk is full");
 }
 
 static void a_version_that_cannot_be_made_is_made_later(void **state)
@@ -245,9 +253,10 @@ static void a_version_that_cannot_be_made_is_made_later(void **state)
     failing_ops = *ops;
     failing_ops.append = append_nothing;
     b->journal->ops = &failing_ops;
-    refuses(b, &plan, C2S_STORE,
-            "cannot be made: the disk is full; every epoch is kept: when that is mended, retrain "
-            "--resume");
+    refuses(
+        b, &plan, C2S_STORE,
+        "its end cannot be kept: the disk is full; every epoch is: when that is mended, retrain "
+        "--resume");
     b->journal->ops = ops;
     plan.resume = true;
     struct c2s_retrained r = retrain(b, &plan);
@@ -283,46 +292,168 @@ static void cancelling_keeps_the_best_and_can_be_replayed(void **state)
 {
     struct bench *b = *state;
     struct c2s_retrain_plan plan = tiny_plan();
-    char stopped[C2S_HASH_LENGTH + 1], *step = NULL;
-    struct c2s_error err = {0};
+    char stopped[C2S_HASH_LENGTH + 1];
     plan.train.epochs = 6;
     b->cancel_at = 20;
     refuses(b, &plan, C2S_CANCELLED, "before the first epoch");
     b->cancel_at = 60 * 2 + 20;
     struct c2s_retrained r = retrain(b, &plan);
-    assert_true(r.is_new && r.report.was_stopped);
+    assert_true(r.is_new && r.report.was_stopped && r.can_go_on);
     const char *said = strstr(c2s_session_current(b->session)->info.step, " --stop-after 2");
     assert_non_null(said);
     assert_int_equal(strlen(said), 15);
-    assert_false(c2s_session_interrupted(b->session, &step, &err));
     snprintf(stopped, sizeof stopped, "%s", current_hash(b));
     c2s_retrained_finish(&r);
     leave(b);
     b->cancel_at = 0;
     start(b);
-    plan.train.stop_after = 2;
+    plan.train.stop_after = 2; /* as far as it was asked for: nothing is left to go on with */
     r = retrain(b, &plan);
+    struct c2s_interrupted i = {0};
+    struct c2s_error err = {0};
     assert_string_equal(current_hash(b), stopped);
+    assert_false(r.can_go_on || c2s_session_interrupted(b->session, &i, &err));
+    assert_int_equal(err.code, C2S_STATE);
     c2s_retrained_finish(&r);
 }
 
-static void nothing_better_makes_no_version(void **state)
+static void what_was_cancelled_goes_on_to_the_same_result(void **state)
 {
     struct bench *b = *state;
     struct c2s_error err = {0};
     struct c2s_retrain_plan plan = tiny_plan();
+    struct c2s_interrupted i = {0};
+    char whole[C2S_HASH_LENGTH + 1];
+    plan.train.epochs = 6;
+    struct c2s_retrained r = retrain(b, &plan);
+    snprintf(whole, sizeof whole, "%s", current_hash(b));
+    c2s_retrained_finish(&r);
+    leave(b);
+    start(b);
+    for (int stop = 2; stop <= 4;
+         stop += 2) { /* stopped twice, each time from the version so far */
+        b->cancel_at = 60 * stop + 20;
+        r = retrain(b, &plan);
+        assert_true(r.is_new && r.can_go_on);
+        assert_int_equal(r.resumed_after, stop - 2);
+        assert_int_equal(r.id, 1 + stop / 2);
+        c2s_retrained_finish(&r);
+        assert_ok(c2s_session_interrupted(b->session, &i, &err), &err);
+        assert_int_equal(i.version, 1);
+        assert_int_equal(i.n_epochs, stop);
+        plan.version = i.version;
+        plan.resume = true;
+        c2s_interrupted_finish(&i);
+    }
+    b->cancel_at = 0;
+    r = retrain(b, &plan);
+    const struct c2s_version *v = c2s_session_current(b->session);
+    assert_int_equal(r.resumed_after, 4);
+    assert_int_equal(r.parent, 1);
+    assert_int_equal(v->info.parent, 1);
+    assert_int_equal(v->n_epochs, 7);
+    assert_null(strstr(v->info.step, "--stop-after"));
+    assert_string_equal(current_hash(b), whole);
+    assert_false(c2s_session_interrupted(b->session, &i, &err));
+    c2s_retrained_finish(&r);
+}
+
+/* Steps too small to change a number, and statistics that stay. */
+static struct c2s_retrain_plan plan_without_gain(int epochs)
+{
+    struct c2s_retrain_plan plan = tiny_plan();
+    plan.train.epochs = epochs;
+    plan.train.learning_rate = 1e-30;
+    plan.train.freeze = "layer_2"; /* its BatchNormalization */
+    return plan;
+}
+
+static void find_ended(struct bench *b, struct c2s_run *out)
+{
+    struct c2s_error err = {0};
+    *out = (struct c2s_run){0};
+    assert_ok(b->journal->ops->each_run(b->journal, copy_run, out, &err), &err);
+    assert_int_equal(out->state, C2S_RUN_ENDED);
+}
+
+static void nothing_better_makes_no_version_but_a_story(void **state)
+{
+    struct bench *b = *state;
+    struct c2s_error err = {0};
+    struct c2s_retrain_plan plan = tiny_plan();
+    struct c2s_interrupted i = {0};
+    struct c2s_run run;
+    struct c2s_checkpoint story;
     plan.train.epochs = 8;
     struct c2s_retrained good = retrain(b, &plan);
-    plan.train.epochs = 1;
-    plan.train.learning_rate = 5;
-    plan.train.optimizer.kind = C2S_SGD;
+    plan = plan_without_gain(2);
     struct c2s_retrained r = retrain(b, &plan);
-    char *step = NULL;
     assert_int_equal(r.report.best_epoch, 0);
     assert_int_equal(r.id, good.id);
-    assert_false(r.is_new);
-    assert_false(c2s_session_interrupted(b->session, &step, &err)); /* its run is gone */
+    assert_false(r.is_new || r.can_go_on);
+    assert_false(c2s_session_interrupted(b->session, &i, &err)); /* it ended */
+    find_ended(b, &run);
+    assert_int_equal(run.parent, good.id);
+    assert_ok(b->journal->ops->fetch_run(b->journal, run.id, &story, &err), &err);
+    assert_int_equal(story.n_epochs, 3);
+    assert_int_equal(story.n_tensors, 0);
+    for (int k = 1; k < 3; k++) {
+        assert_float_equal(story.epochs[k].loss, r.report.epochs[k].loss, 0);
+        assert_float_equal(story.epochs[k].accuracy, r.report.epochs[k].accuracy, 0);
+    }
+    c2s_checkpoint_finish(&story);
     c2s_retrained_finish(&r);
+    /* The same once more is known: the first batch would cancel it. */
+    assert_ok(
+        b->journal->ops->leave_run(b->journal, run.id, C2S_RUN_ENDED, "epoch 3: no number", &err),
+        &err);
+    b->cancel_at = 1;
+    r = retrain(b, &plan);
+    assert_true(r.was_cached && !r.can_go_on);
+    assert_int_equal(r.report.n_epochs, 3);
+    assert_int_equal(r.report.last_epoch, 2);
+    assert_string_equal(r.report.trouble, "epoch 3: no number");
+    c2s_retrained_finish(&r);
+    c2s_retrained_finish(&good);
+}
+
+static void what_is_no_better_yet_can_go_on(void **state)
+{
+    struct bench *b = *state;
+    struct c2s_error err = {0};
+    struct c2s_retrain_plan plan = tiny_plan();
+    struct c2s_interrupted i = {0};
+    struct c2s_run run;
+    plan.train.epochs = 8;
+    struct c2s_retrained good = retrain(b, &plan);
+    plan = plan_without_gain(3);
+    b->cancel_at = 60 + 20;
+    struct c2s_retrained r = retrain(b, &plan);
+    assert_true(r.report.was_stopped && r.can_go_on && !r.is_new);
+    assert_int_equal(r.report.best_epoch, 0);
+    assert_int_equal(r.id, good.id);
+    c2s_retrained_finish(&r);
+    assert_ok(c2s_session_interrupted(b->session, &i, &err), &err);
+    assert_int_equal(i.version, good.id);
+    c2s_interrupted_finish(&i);
+    b->cancel_at = 0;
+    plan.resume = true;
+    r = retrain(b, &plan);
+    assert_int_equal(r.resumed_after, 1);
+    assert_int_equal(r.report.n_epochs, 4);
+    find_ended(b, &run);
+    assert_int_equal(run.n_epochs, 3);
+    c2s_retrained_finish(&r);
+    /* Only what could go on is forgotten. */
+    plan = plan_without_gain(2);
+    b->cancel_at = 60 + 20;
+    r = retrain(b, &plan);
+    c2s_retrained_finish(&r);
+    int n;
+    assert_ok(c2s_session_forget_trainings(b->session, &n, &err), &err);
+    assert_int_equal(n, 1);
+    assert_false(c2s_session_interrupted(b->session, &i, &err));
+    find_ended(b, &run);
     c2s_retrained_finish(&good);
 }
 
@@ -377,7 +508,9 @@ int main(void)
         ON_BENCH(a_version_that_cannot_be_made_is_made_later),
         ON_BENCH(changed_data_cannot_be_gone_on_with),
         ON_BENCH(cancelling_keeps_the_best_and_can_be_replayed),
-        ON_BENCH(nothing_better_makes_no_version),
+        ON_BENCH(what_was_cancelled_goes_on_to_the_same_result),
+        ON_BENCH(nothing_better_makes_no_version_but_a_story),
+        ON_BENCH(what_is_no_better_yet_can_go_on),
         ON_BENCH(a_teacher_is_counted_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,6 +207,59 @@ static int64_t count_tensors(struct c2s_journal *j)
     return query_integer(j, "SELECT count(*) FROM tensors");
 }
 
+static bool copy_run(void *arg, const struct c2s_run *run)
+{
+    struct c2s_run *copy = arg;
+    *copy = *run;
+    copy->step = copy->note = strcmp(run->note, "epoch 3: no number") == 0 ? "as said" : "other";
+    return true;
+}
+
+static void a_run_that_is_left(void **state)
+{
+    struct c2s_journal *j = *state;
+    struct c2s_error err = {0};
+    struct c2s_run run;
+    struct c2s_checkpoint c;
+    append_version(j, 0, "load a.h5", small_model(5, 1));
+    int64_t id = put(j, 0, 1, "retrain", 2);
+    assert_ok(j->ops->leave_run(j, id, C2S_RUN_OPEN, "", &err), &err);
+    assert_ok(j->ops->each_run(j, copy_run, &run, &err), &err);
+    assert_int_equal(run.state, C2S_RUN_OPEN);
+    assert_stands_at(j, id, 2);
+    put(j, id, 1, "retrain", 3); /* it goes on */
+    assert_stands_at(j, id, 3);
+    assert_ok(j->ops->leave_run(j, id, C2S_RUN_ENDED, "epoch 3: no number", &err), &err);
+    assert_ok(j->ops->each_run(j, copy_run, &run, &err), &err);
+    assert_int_equal(run.state, C2S_RUN_ENDED);
+    assert_int_equal(run.n_epochs, 3);
+    assert_string_equal(run.note, "as said");
+    assert_ok(j->ops->fetch_run(j, id, &c, &err), &err); /* its story alone */
+    assert_int_equal(c.n_epochs, 4);
+    assert_int_equal(c.n_tensors, 0);
+    c2s_checkpoint_finish(&c);
+    assert_int_not_equal(put(j, 0, 1, "retrain", 1), id); /* a new one takes its place */
+    assert_int_equal(list(j).begun, 1);
+    assert_false(j->ops->leave_run(j, id, C2S_RUN_OPEN, "", &err));
+    assert_int_equal(err.code, C2S_NOT_FOUND);
+}
+
+static void an_ended_run_keeps_no_tensors(void **state)
+{
+    (void)state;
+    struct c2s_journal *j = open_workspace();
+    struct c2s_error err = {0};
+    append_version(j, 0, "load a.h5", small_model(5, 1));
+    int64_t before = query_integer(j, "SELECT count(*) FROM tensors");
+    int64_t id = put(j, 0, 1, "retrain", 2);
+    assert_true(query_integer(j, "SELECT count(*) FROM tensors") > before);
+    assert_ok(j->ops->leave_run(j, id, C2S_RUN_ENDED, "", &err), &err);
+    assert_int_equal(query_integer(j, "SELECT count(*) FROM tensors"), before);
+    assert_int_equal(query_integer(j, "SELECT count(*) FROM runs WHERE state = 'ended'"), 1);
+    assert_sound(j);
+    j->ops->close(j);
+}
+
 static void old_checkpoints_do_not_pile_up(void **state)
 {
     (void)state;
@@ -334,7 +387,9 @@ static void people_can_read_it_by_sql(void **state)
     put(j, 0, 1, "retrain", 3);
     assert_int_equal(query_integer(j, "SELECT epochs FROM runs"), 3);
     assert_int_equal(query_integer(j, "SELECT best_epoch FROM runs WHERE step = 'retrain'"), 3);
-    assert_int_equal(query_integer(j, "SELECT count(*) FROM epochs"), 0);
+    assert_int_equal(query_integer(j, "SELECT count(*) FROM epochs WHERE version IS NULL"), 4);
+    assert_int_equal(query_integer(j, "SELECT count(*) FROM epochs WHERE is_kept"), 0);
+    assert_int_equal(query_integer(j, "SELECT count(*) FROM runs WHERE state = 'open'"), 1);
     j->ops->close(j);
 }
 
@@ -344,6 +399,8 @@ int main(void)
         ON_BOTH(a_checkpoint_is_replaced),
         ON_BOTH(runs_go_with_their_version_or_successor),
         ON_BOTH(a_version_keeps_its_epochs_and_ends_its_run),
+        ON_BOTH(a_run_that_is_left),
+        IN_FOLDER(an_ended_run_keeps_no_tensors),
         IN_FOLDER(old_checkpoints_do_not_pile_up),
         IN_FOLDER(a_living_shell_keeps_its_run),
         IN_FOLDER(a_full_disk_keeps_the_last_checkpoint),

@@ -17,7 +17,7 @@ struct tagged {
 };
 
 struct running {
-    struct c2s_run run; /* step owned */
+    struct c2s_run run; /* step and note owned */
     struct c2s_checkpoint checkpoint;
 };
 
@@ -96,6 +96,7 @@ static int find_run(const struct memory *m, int64_t id)
 static void drop_run(struct memory *m, int at)
 {
     free((char *)m->runs[at].run.step);
+    free((char *)m->runs[at].run.note);
     c2s_checkpoint_finish(&m->runs[at].checkpoint);
     memmove(m->runs + at, m->runs + at + 1, sizeof *m->runs * (size_t)(--m->n_runs - at));
 }
@@ -122,6 +123,8 @@ static bool add_run(struct memory *m, const struct c2s_run *run, struct c2s_erro
     *r = (struct running){.run = *run};
     r->run.id = ++m->last_run;
     r->run.step = strdup(run->step);
+    r->run.note = strdup("");
+    r->run.state = C2S_RUN_OPEN;
     return true;
 }
 
@@ -143,6 +146,24 @@ static bool put_run(struct c2s_journal *j, const struct c2s_run *run,
     r->checkpoint = copy;
     r->run.n_epochs = copy.n_epochs ? copy.epochs[copy.n_epochs - 1].epoch : 0;
     *id = r->run.id;
+    return true;
+}
+
+static bool leave_run(struct c2s_journal *j, int64_t id, enum c2s_run_state state, const char *note,
+                      struct c2s_error *err)
+{
+    struct memory *m = memory_of(j);
+    int at = find_run(m, id);
+    if (at < 0)
+        return c2s_fail(err, C2S_NOT_FOUND, "there is no such training");
+    struct running *r = &m->runs[at];
+    free((char *)r->run.note);
+    r->run.note = strdup(note);
+    r->run.state = state;
+    for (int i = 0; state == C2S_RUN_ENDED && i < r->checkpoint.n_tensors; i++)
+        c2s_tensor_unref(r->checkpoint.tensors[i]);
+    if (state == C2S_RUN_ENDED)
+        r->checkpoint.n_tensors = 0;
     return true;
 }
 
@@ -512,6 +533,7 @@ struct c2s_journal *memory_journal_create(void)
         .remove_tag = remove_tag,
         .each_tag = each_tag,
         .put_run = put_run,
+        .leave_run = leave_run,
         .fetch_run = fetch_run,
         .each_run = each_run,
         .remove_run = remove_run,

@@ -18,6 +18,18 @@ static void the_first_failure_is_kept(void **state)
     assert_string_equal(err.where, "outer: inner");
 }
 
+static void advice_is_a_part_of_its_own(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    assert_false(c2s_fail_advising(&err, C2S_STORE, "free some space", "'%s' is full", "a\n"));
+    assert_string_equal(err.text, "'a?' is full; free some space");
+    assert_int_equal(err.n_cause, strlen("'a?' is full"));
+    err = (struct c2s_error){0};
+    assert_false(c2s_fail(&err, C2S_STORE, "all of it; is cause"));
+    assert_int_equal(err.n_cause, strlen(err.text));
+}
+
 static void names_from_files_are_made_printable(void **state)
 {
     (void)state;
@@ -33,6 +45,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_failure_is_kept),
+        cmocka_unit_test(advice_is_a_part_of_its_own),
         cmocka_unit_test(names_from_files_are_made_printable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,13 +40,18 @@ static bool run_gc(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_err
 {
     struct c2s_journal *j = c2s_session_journal(ctx->session);
     struct c2s_gc_report report = {0};
-    char bytes[32];
-    (void)a;
-    if (!j->ops->collect(j, &report, err))
+    char bytes[32], count[64];
+    int n = 0;
+    if ((cmd_flag(a, "--trainings") && !c2s_session_forget_trainings(ctx->session, &n, err)) ||
+        !j->ops->collect(j, &report, err))
         return false;
     struct sheet *s = sheet_create("%s", "");
+    if (cmd_flag(a, "--trainings"))
+        sheet_before(s, SHEET_PLAIN, "forgot %s",
+                     view_count(n, "interrupted training", count, sizeof count));
     sheet_before(s, SHEET_PLAIN, "removed %" PRId64 " tensors that no version uses, %s",
                  report.n_tensors, view_bytes(report.bytes, bytes, sizeof bytes));
+    sheet_fact_integer(s, "trainings", n);
     sheet_fact_integer(s, "tensors", report.n_tensors);
     sheet_fact_integer(s, "bytes", report.bytes);
     return cmd_show(ctx, s, err);
@@ -56,8 +61,13 @@ const struct cmd_entry entry_gc = {
     .name = "gc",
     .group = "history",
     .summary = "free the space of removed versions",
+    .details = "What an interrupted training needs to go on stays, unless --trainings is given.",
     .example = "gc",
-    .see = "rm",
-    .args = (const struct cmd_arg[]){{0}},
+    .see = "rm, retrain",
+    .args = (const struct cmd_arg[]){{.name = "--trainings",
+                                      .type = ARG_FLAG,
+                                      .help = "forget interrupted trainings, so that retrain "
+                                              "--resume cannot go on with them"},
+                                     {0}},
     .run = run_gc,
 };

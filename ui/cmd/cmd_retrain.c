@@ -91,13 +91,11 @@ static bool make_plan(const struct cmd_args *a, struct c2s_retrain_plan *plan,
 
 static bool retrain(struct cmd_ctx *ctx, const struct c2s_retrain_plan *plan, struct c2s_error *err)
 {
-    const struct c2s_version *from = c2s_session_current(ctx->session);
     struct c2s_retrained result;
     double begin = common_seconds();
     if (!c2s_session_retrain(ctx->session, plan, &result, err))
         return false;
-    struct view_retrained view = {.from = from,
-                                  .version = c2s_session_current(ctx->session),
+    struct view_retrained view = {.version = c2s_session_current(ctx->session),
                                   .result = &result,
                                   .plan = plan,
                                   .seconds = common_seconds() - begin};
@@ -112,18 +110,20 @@ static bool resume(struct cmd_ctx *ctx, struct c2s_error *err)
     struct lex_words words = {0};
     struct cmd_args *args = NULL;
     struct c2s_retrain_plan plan;
-    char *step = NULL;
+    struct c2s_interrupted before = {0};
     bool wants_json;
-    bool ok = c2s_session_interrupted(ctx->session, &step, err) && lex_line(step, &words, err) &&
-              args_parse(&entry_retrain, &words, step, &args, &wants_json, err) &&
+    bool ok = c2s_session_interrupted(ctx->session, &before, err) &&
+              lex_line(before.step, &words, err) &&
+              args_parse(&entry_retrain, &words, before.step, &args, &wants_json, err) &&
               make_plan(args, &plan, err);
     if (ok) {
+        plan.version = before.version;
         plan.resume = true;
         ok = retrain(ctx, &plan, err);
     }
     args_destroy(args);
     lex_finish(&words);
-    c2s_text_free(step);
+    c2s_interrupted_finish(&before);
     return ok;
 }
 
@@ -157,8 +157,9 @@ const struct cmd_entry entry_retrain = {
         "layers are trained through their quantizers and keep their bits. Trains on the training "
         "part beside the data in use unless --data says otherwise; DATASET is PATH and, behind "
         "commas, any of split=train, split=test, scale=X, shift=X, limit=N, seed=N, labels=FILE. "
-        "Ctrl-C stops and keeps the best epoch so far; a training whose program was killed goes on "
-        "with --resume, to the same result.",
+        "Ctrl-C stops and makes a version of the best epoch so far. A training that was stopped, "
+        "or "
+        "whose program was killed, goes on with --resume, to the same result as in one go.",
     .example = "retrain --epochs 1 --data fashion-mnist-1k,limit=300 --batch 50",
     .see = "quantize, eval, compare, show",
     .args =
@@ -240,7 +241,7 @@ const struct cmd_entry entry_retrain = {
              .help = "stop after epoch N as Ctrl-C does: what a replay needs"},
             {.name = "--resume",
              .type = ARG_FLAG,
-             .help = "go on with the training of this version that was interrupted"},
+             .help = "go on with the training that was interrupted"},
             {0}},
     .flags = CMD_NEEDS_MODEL | CMD_MAKES_VERSION,
     .run = run,

@@ -147,7 +147,7 @@ char *view_train_line(const struct c2s_train_now *now, const struct view_curve *
 char *view_epoch_line(const struct c2s_epoch *e, int n_epochs, char *out, size_t size);
 
 struct view_retrained {
-    const struct c2s_version *from, *version; /* trained, and current now */
+    const struct c2s_version *version; /* current now */
     const struct c2s_retrained *result;
     const struct c2s_retrain_plan *plan;
     double seconds;

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const states[] = {"not reached", "done", "skipped", "failed"};
+static const char *const states[] = {"not reached", "done", "skipped", "failed", "stopped"};
 
 /* Fraction and ends of the interval for machines, "90.40 +-0.58" for people. */
 static void add_accuracy(struct sheet *s, bool has, const struct c2s_measure *m)
@@ -43,7 +43,7 @@ static void add_stage(struct sheet *s, const struct c2s_stage *stage, int64_t be
 {
     char name[24];
     bool is_new = stage->version && stage->version != before;
-    enum sheet_role roles[] = {SHEET_DIM, SHEET_PLAIN, SHEET_DIM, SHEET_ERROR};
+    enum sheet_role roles[] = {SHEET_DIM, SHEET_PLAIN, SHEET_DIM, SHEET_ERROR, SHEET_WARNING};
     sheet_row(s, is_new && stage->state == C2S_STAGE_DONE ? SHEET_CHANGED : roles[stage->state]);
     sheet_text(s, stage->name);
     sheet_text(s, states[stage->state]);

@@ -145,7 +145,7 @@ static void add_facts(struct sheet *s, const struct view_retrained *v)
     const struct c2s_epoch *before = row_of(r, 0), *best = row_of(r, r->best_epoch);
     char name[24], parent[24], bits[64];
     sheet_fact_text(s, "version", view_version_name(v->version->info.id, name, sizeof name));
-    sheet_fact_text(s, "parent", view_version_name(v->from->info.id, parent, sizeof parent));
+    sheet_fact_text(s, "parent", view_version_name(v->result->parent, parent, sizeof parent));
     sheet_fact_text(s, "bits", view_bits(v->version->model, bits, sizeof bits));
     sheet_fact_bool(s, "is_new", v->result->is_new);
     sheet_fact_bool(s, "was_cached", v->result->was_cached);
@@ -157,6 +157,7 @@ static void add_facts(struct sheet *s, const struct view_retrained *v)
     sheet_fact_integer(s, "samples", r->n_data);
     sheet_fact_integer(s, "validation_samples", r->n_validation);
     sheet_fact_bool(s, "was_stopped", r->was_stopped);
+    sheet_fact_bool(s, "can_go_on", v->result->can_go_on);
     sheet_fact_bool(s, "was_patient", r->was_patient);
     sheet_fact_bool(s, "is_measured_data", v->result->is_measured_data);
     sheet_fact_text(s, "trouble", r->trouble[0] ? r->trouble : NULL);
@@ -199,10 +200,17 @@ static void tell_nothing_better(struct sheet *s, const struct view_retrained *v)
 {
     const struct c2s_epoch *before = row_of(&v->result->report, 0);
     char name[24];
-    view_version_name(v->from->info.id, name, sizeof name);
+    view_version_name(v->result->parent, name, sizeof name);
     sheet_after(s, SHEET_WARNING,
-                "no epoch was better than %s as it was (%.2f %%): nothing changed", name,
-                before ? 100 * before->validation_accuracy : NAN);
+                "no epoch %s better than %s as it was (%.2f %%): no new version%s",
+                v->result->can_go_on ? "is yet" : "was", name,
+                before ? 100 * before->validation_accuracy : NAN,
+                v->result->was_cached ? "; trained before, not again" : "");
+    if (v->result->can_go_on) {
+        sheet_next(s, "Next: retrain --resume goes on after epoch %d",
+                   v->result->report.last_epoch);
+        return;
+    }
     if (!v->plan->validation)
         sheet_after(s, SHEET_DIM,
                     "if it was trained on the same data before, it knew the validation samples: "
@@ -214,7 +222,7 @@ static void tell_version(struct sheet *s, const struct view_retrained *v)
 {
     char name[24], parent[24], bits[64];
     view_version_name(v->version->info.id, name, sizeof name);
-    view_version_name(v->from->info.id, parent, sizeof parent);
+    view_version_name(v->result->parent, parent, sizeof parent);
     view_bits(v->version->model, bits, sizeof bits);
     if (v->result->was_cached)
         sheet_after(s, SHEET_DIM, "%s: %s; trained before, nothing was trained again", name, bits);
@@ -223,7 +231,10 @@ static void tell_version(struct sheet *s, const struct view_retrained *v)
     else
         sheet_after(s, SHEET_DIM, "%s: %s; nothing new, such a version is there already", name,
                     bits);
-    if (view_is_quantized(v->version->model))
+    if (v->result->can_go_on)
+        sheet_next(s, "Next: eval, or retrain --resume: goes on after epoch %d",
+                   v->result->report.last_epoch);
+    else if (view_is_quantized(v->version->model))
         sheet_next(s, "Next: eval, eval --akida, compare %s %s", parent, name);
     else if (strchr(bits, 'a') && strcmp(bits, "float") != 0)
         sheet_next(s, "Next: eval, quantize weights 4 --input 8");

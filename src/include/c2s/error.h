@@ -43,12 +43,19 @@ struct c2s_error {
     enum c2s_code code;
     char where[128]; /* outermost context first: "steps.c2s:14: layer conv2d_2" */
     char text[640];  /* one sentence that ends in what to do, no newline, no final stop */
-    char rule[8];    /* id of the rule of check that is broken, "E005"; "" = none (rules.h) */
+    int n_cause;  /* bytes of text that say what went wrong, where a caller may know better what to
+                     do: c2s_fail_advising; else all of it */
+    char rule[8]; /* id of the rule of check that is broken, "E005"; "" = none (rules.h) */
 };
 
 /* Records a failure. Always returns false, so a failing function ends in `return c2s_fail(...)`.
  * The first failure wins: a second call on the same err changes nothing. err must not be NULL. */
 bool c2s_fail(struct c2s_error *err, enum c2s_code code, const char *fmt, ...) C2S_PRINTF(3, 4);
+
+/* c2s_fail with a text of two parts, "CAUSE; ADVICE", of which only the first may hold in another
+ * context. Always returns false. */
+bool c2s_fail_advising(struct c2s_error *err, enum c2s_code code, const char *advice,
+                       const char *fmt, ...) C2S_PRINTF(4, 5);
 
 /* Adds outer context in front of `where`, keeps code and text. Always returns false. */
 bool c2s_fail_at(struct c2s_error *err, const char *fmt, ...) C2S_PRINTF(2, 3);

@@ -59,13 +59,17 @@ struct c2s_journal_ops {
     bool (*each_tag)(struct c2s_journal *j, bool (*fn)(void *, const char *tag, int64_t version),
                      void *arg, struct c2s_error *err);
 
-    /* Trainings that have not ended. put_run replaces the checkpoint, whole or not at all: its
+    /* Trainings beside the versions. put_run replaces the checkpoint, whole or not at all: its
      * tensors are kept like those of versions, the old one's are removed. run->id 0 = a new one, in
-     * whose place interrupted ones of the same parent and step go; of the other fields only parent,
-     * step and data count. It ends with append of the version made (struct c2s_version.run), with
-     * remove_run, or with its parent. STATE when another program is at work on it; NOT_FOUND. */
+     * whose place others of the same parent and step go unless a program is at work on them; of the
+     * other fields only parent, step and data count. A run goes with append of the version made
+     * (struct c2s_version.run), with remove_run, or with its parent. leave_run: this program is no
+     * longer at work on it; when it ENDED its tensors go, its epochs stay, with the note. Both:
+     * STATE when another program is at work on it; NOT_FOUND. */
     bool (*put_run)(struct c2s_journal *j, const struct c2s_run *run,
                     const struct c2s_checkpoint *checkpoint, int64_t *id, struct c2s_error *err);
+    bool (*leave_run)(struct c2s_journal *j, int64_t id, enum c2s_run_state state, const char *note,
+                      struct c2s_error *err);
     bool (*fetch_run)(struct c2s_journal *j, int64_t id, struct c2s_checkpoint *out,
                       struct c2s_error *err); /* *out is new */
     bool (*each_run)(struct c2s_journal *j, bool (*fn)(void *, const struct c2s_run *), void *arg,

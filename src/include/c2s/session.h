@@ -103,31 +103,46 @@ struct c2s_retrain_plan {
     const char *validation; /* DATASET, its test part unless it says train; NULL = a share of
                                the training data */
     const char *teacher;    /* a version; NULL = none */
-    bool resume; /* go on with a training of the current version by this plan that was interrupted
-                    after an epoch */
+    int64_t version;        /* that is trained; 0 = the current one */
+    bool resume; /* go on with a training of that version by this plan that was interrupted after an
+                    epoch */
 };
 struct c2s_retrained {
     struct c2s_train_report report; /* owned; of one that was there already: its epochs alone */
+    int64_t parent;                 /* the version that was trained */
     int64_t id;                     /* the current version now */
     bool is_new;                    /* false: as good before, or there already */
+    bool can_go_on;                 /* it was stopped, and can be resumed */
     bool was_cached;                /* the same step was taken before: nothing was trained */
     int resumed_after;              /* the epoch after which it went on; 0 = from the beginning */
     bool is_measured_data;          /* the data is of the part that versions are measured on */
 };
 /* Trains the current version into a new one, the best epoch's, with the step in canonical form and
- * the story of its epochs; when no epoch was better nothing changes. Every epoch's end is kept in
- * the journal, so that a training whose program was killed can go on, to the same result. A step
- * that was taken before from the same version on the same data is not taken again. Cancelling after
- * the first epoch keeps the best one so far: no failure; the step says where it stopped. Fails: as
+ * the story of its epochs; when no epoch was better there is no version, but the journal has the
+ * story. Every epoch's end is kept there, so that a training that was cancelled, or whose program
+ * was killed, can go on, to the same result. A step that was taken before from the same version on
+ * the same data is not taken again. Cancelling after the first epoch makes a version of the best
+ * one so far: no failure; its step says where it stopped. Fails: as
  * c2s_train does; STATE (no data; nothing to go on with, or its data has changed); STORE also when
  * an epoch's end cannot be kept: what was kept before stays, to go on with. */
 bool c2s_session_retrain(struct c2s_session *s, const struct c2s_retrain_plan *plan,
                          struct c2s_retrained *out, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_retrained_finish(struct c2s_retrained *r); /* accepts a zeroed one */
-/* The step of the newest training of the current version that was interrupted: new text
- * (c2s_text_free). Fails: STATE when there is none; says which versions have one. */
-bool c2s_session_interrupted(struct c2s_session *s, char **step,
+/* A training that was interrupted after an epoch, by Ctrl-C or with its program. */
+struct c2s_interrupted {
+    char *step;      /* owned; its canonical form */
+    int64_t version; /* that is trained */
+    int n_epochs;    /* that are kept */
+};
+/* The newest one of the current version; else the one that the current version is the best epoch
+ * of. Fails: STATE when there is none; says which versions have one. */
+bool c2s_session_interrupted(struct c2s_session *s, struct c2s_interrupted *out,
                              struct c2s_error *err) C2S_MUST_CHECK;
+void c2s_interrupted_finish(struct c2s_interrupted *i); /* accepts a zeroed one */
+/* Removes what is kept to go on with interrupted trainings, except of those that another program is
+ * at work on; *n of them, also on failure. */
+bool c2s_session_forget_trainings(struct c2s_session *s, int *n,
+                                  struct c2s_error *err) C2S_MUST_CHECK;
 
 /* The staged recipe, every stage an ordinary step: check, fix (exact ones), calibrate (ranges),
  * quantize activations, retrain, quantize weights, retrain, verify. */
@@ -147,7 +162,8 @@ enum c2s_stage_state {
     C2S_STAGE_NOT_REACHED,
     C2S_STAGE_DONE,
     C2S_STAGE_SKIPPED, /* not needed */
-    C2S_STAGE_FAILED   /* text is the failure */
+    C2S_STAGE_FAILED,  /* text is the failure */
+    C2S_STAGE_STOPPED  /* by the user; text says how far it came, or is empty */
 };
 struct c2s_stage {
     const char *name, *step; /* static: "retrain", and what it comes after: "quantize weights" */
@@ -171,7 +187,8 @@ struct c2s_auto_report {
 /* Needs data in use. A stage that is not needed is skipped (bits are there already, nothing to
  * fix); one that fails ends the recipe: what was made stays, *report tells how far it came, and
  * running it again goes on from there, since steps that were taken are not taken again. Ctrl-C
- * during a training keeps its best epoch and ends the recipe with CANCELLED. Fails also as the
+ * during a training keeps its best epoch and ends the recipe with CANCELLED; run again with the
+ * same plan it goes on with that training, to the same result as in one go. Fails also as the
  * stages do, with the stage in err->where. */
 bool c2s_session_auto_quantize(struct c2s_session *s, const struct c2s_auto_plan *plan,
                                struct c2s_auto_report *report,

@@ -51,15 +51,22 @@ struct c2s_measure {
     int64_t taken; /* seconds since 1970 */
 };
 
-/* A training that has not ended: a shell is at work on it, or it was interrupted. */
+/* A training beside the versions: a shell is at work on it, it was interrupted, or it ended without
+ * making one. */
+enum c2s_run_state {
+    C2S_RUN_OPEN, /* can be gone on with */
+    C2S_RUN_ENDED /* no epoch was better than the version it trained; only its story is left */
+};
 struct c2s_run {
     int64_t id;
     int64_t parent;                 /* the version that is trained */
     const char *step;               /* its canonical command; borrowed during a callback */
     char data[C2S_HASH_LENGTH + 1]; /* hash of what it is trained and validated on */
-    int n_epochs;                   /* that have ended */
-    int64_t begun, updated;         /* seconds since 1970, UTC */
-    bool is_live;                   /* another program is at work on it right now */
+    enum c2s_run_state state;
+    const char *note; /* ENDED: why before its last epoch, or ""; borrowed during a callback */
+    int n_epochs;     /* that have ended */
+    int64_t begun, updated; /* seconds since 1970, UTC */
+    bool is_live;           /* another program is at work on it right now */
 };
 
 /* A dataset as remembered by the workspace. */
