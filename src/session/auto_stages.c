@@ -68,14 +68,13 @@ bool auto_step_is(const char *step, const char *command)
     return strncmp(step, command, n) == 0 && (step[n] == ' ' || step[n] == '\0');
 }
 
-/* Whether the current version was trained after its last quantization, to the end that the training
- * was asked for, or as far as it can go. */
-static bool was_retrained(struct recipe *r, bool *out, struct c2s_error *err)
+/* Whether the current version has come through that step after its last quantization. */
+static bool came_through(struct recipe *r, const char *step, bool *out, struct c2s_error *err)
 {
     const struct c2s_version *v = r->session->current;
     *out = false;
     while (!auto_step_is(v->info.step, "quantize") && v->info.parent) {
-        if (auto_step_is(v->info.step, "retrain")) {
+        if (auto_step_is(v->info.step, step)) {
             *out = true;
             return true;
         }
@@ -168,10 +167,15 @@ bool auto_calibrate(struct recipe *r, struct c2s_stage *stage, struct c2s_error 
                                                   .bits = r->plan->activations,
                                                   .data = r->plan->retrain.data,
                                                   .limit = -1};
+    bool is_done;
     if (count_activations(model_of(r)) == 0)
         return skip(stage, "the model has no ReLU");
     if (has_activation_bits(model_of(r), r->plan->activations))
         return skip(stage, "activations have %d bits already", r->plan->activations);
+    if (!came_through(r, "calibrate ranges", &is_done, err))
+        return false;
+    if (is_done)
+        return skip(stage, "ranges are calibrated already");
     if (!c2s_session_calibrate(r->session, &options, &made, err))
         return false;
     if (made.report.n_changed == 0)
@@ -265,7 +269,7 @@ bool auto_retrain(struct recipe *r, struct c2s_stage *stage, struct c2s_error *e
         return skip(stage, "nothing was quantized yet");
     if (!is_second && has_weight_bits(r))
         return skip(stage, "weights are quantized already; one training follows");
-    if (!go_on(r, &made, &is_done, err) || (!is_done && !was_retrained(r, &is_done, err)))
+    if (!go_on(r, &made, &is_done, err) || (!is_done && !came_through(r, "retrain", &is_done, err)))
         return false;
     if (is_done && !made.parent)
         return skip(stage, "trained since its last quantization");

@@ -280,6 +280,12 @@ static bool stop_before_weights(void *arg, const struct c2s_progress_event *even
     return !strstr(event->what, ": weights");
 }
 
+static bool stop_before_activations(void *arg, const struct c2s_progress_event *event)
+{
+    (void)arg;
+    return !strstr(event->what, ": activations");
+}
+
 static void stopping_between_stages(void **state)
 {
     (void)state;
@@ -293,6 +299,17 @@ static void stopping_between_stages(void **state)
     assert_int_equal(stage_of(&r, "retrain", 0)->state, C2S_STAGE_DONE);
     assert_int_equal(stage_of(&r, "weights", 0)->state, C2S_STAGE_NOT_REACHED);
     assert_step(current()->info.id, "retrain ");
+    /* Ranges are not calibrated twice. */
+    int n = count_versions(bench.journal);
+    err = (struct c2s_error){0};
+    assert_ok(c2s_session_checkout(bench.session, "v1", &err), &err);
+    bench.report = stop_before_activations;
+    assert_false(c2s_session_auto_quantize(bench.session, &plan, &r, &err));
+    assert_step(current()->info.id, "calibrate ranges ");
+    bench.report = NULL;
+    run(&plan, &r);
+    assert_string_equal(stage_of(&r, "calibrate", 0)->text, "ranges are calibrated already");
+    assert_int_equal(count_versions(bench.journal), n + 2); /* weights and their training */
 }
 
 static void gates_and_bits(void **state)
