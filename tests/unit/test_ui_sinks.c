@@ -1,8 +1,8 @@
 /* The four printed forms of one sheet, and text that must not reach a terminal as it is. */
 #include "support.h"
 
+#include "printed.h"
 #include "text/color.h"
-#include "text/sink_text.h"
 #include "view/glyph.h"
 
 #include <locale.h>
@@ -38,26 +38,9 @@ static struct sheet *make_sheet(void)
     return s;
 }
 
-static char *print(struct sheet *s, const char *mode, bool color, int width)
-{
-    struct c2s_error err = {0};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    struct text_sink t;
-    text_sink_init(&t, out, out);
-    t.has_color = color;
-    t.width = width;
-    assert_non_null(t.sink.ops->mode(&t.sink, mode));
-    assert_ok(sheet_finish(s, &err), &err);
-    assert_ok(t.sink.ops->show(&t.sink, s, &err), &err);
-    fclose(out);
-    return text;
-}
-
 static void check_print(struct sheet *s, const char *mode, const char *expected)
 {
-    char *text = print(s, mode, false, 80);
+    char *text = print_sheet(s, (struct print_as){.mode = mode});
     assert_string_equal(text, expected);
     free(text);
     sheet_destroy(s);
@@ -98,7 +81,7 @@ static void facts_make_json_an_object(void **state)
     sheet_fact_item(s, "many", "one");
     sheet_fact_item(s, "many", "two");
     sheet_rows_key(s, "layers");
-    char *text = print(s, "json", false, 80);
+    char *text = print_sheet(s, (struct print_as){.mode = "json"});
     const char *begin = "{\"version\": \"v3\", \"ok\": true, \"x\": null, \"notes\": [], "
                         "\"many\": [\"one\", \"two\"], \"layers\": [{\"name\"";
     assert_memory_equal(text, begin, strlen(begin));
@@ -134,31 +117,14 @@ static void markdown_escapes_pipes(void **state)
                 "    after\n\n");
 }
 
-static void wide_tables_are_cut_and_wrapped(void **state)
-{
-    (void)state;
-    struct sheet *s = sheet_create("%s", "");
-    sheet_column(s, "a", "a", SHEET_LEFT);
-    sheet_column(s, "b", "b", SHEET_LEFT);
-    sheet_row(s, SHEET_PLAIN);
-    sheet_text(s, "abcdefghijklmnopqrstuvwxyzabcd");
-    sheet_text(s, "one two three four five six");
-    char *text = print(s, "table", false, 40);
-    assert_string_equal(text, "a                   b\n"
-                              "abcdefghijkl~yzabcd one two three four\n"
-                              "                    five six\n");
-    free(text);
-    sheet_destroy(s);
-}
-
 static void colour_only_when_asked(void **state)
 {
     (void)state;
     struct sheet *s = make_sheet();
-    char *text = print(s, "table", true, 80);
+    char *text = print_sheet(s, (struct print_as){.color = true});
     assert_non_null(strstr(text, "\033[31mre_lu\033[0m"));
     free(text);
-    text = print(s, "json", true, 80);
+    text = print_sheet(s, (struct print_as){.mode = "json", .color = true});
     assert_null(strchr(text, '\033'));
     free(text);
     sheet_destroy(s);
@@ -264,7 +230,6 @@ int main(void)
         cmocka_unit_test(facts_make_json_an_object),
         cmocka_unit_test(csv_quotes_what_must_be_quoted),
         cmocka_unit_test(markdown_escapes_pipes),
-        cmocka_unit_test(wide_tables_are_cut_and_wrapped),
         cmocka_unit_test(colour_only_when_asked),
         cmocka_unit_test(names_cannot_control_the_terminal),
         cmocka_unit_test(widths_count_columns_not_bytes),

@@ -1,8 +1,8 @@
 /* Views that draw or phrase: histograms as characters, short texts. */
 #include "support.h"
 #include "chains.h"
+#include "printed.h"
 
-#include "text/sink_text.h"
 #include "view/view.h"
 
 #include <math.h>
@@ -12,21 +12,14 @@
 
 static char *draw(const struct c2s_layer_histogram *h, int columns, bool use_blocks)
 {
-    struct c2s_error err = {0};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    struct text_sink t;
     struct view_hist_options o = {.version = "v1",
                                   .of = "weights",
                                   .height = 2,
                                   .columns = columns,
                                   .use_blocks = use_blocks};
     struct sheet *s = view_histogram(h, &o);
-    text_sink_init(&t, out, out);
-    assert_ok(t.sink.ops->show(&t.sink, s, &err), &err);
+    char *text = print_sheet(s, (struct print_as){0});
     sheet_destroy(s);
-    fclose(out);
     return text;
 }
 

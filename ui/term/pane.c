@@ -1,5 +1,5 @@
-/* Lays out and paints panes; moves and searches in them. */
-#include "pane.h"
+/* Lays out and paints panes; moves and searches in them. The lines of lists: pane_list.c. */
+#include "pane_private.h"
 
 #include "text/color.h"
 #include "text/sink_text.h"
@@ -8,15 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void free_lines(struct pane *p)
+static void free_lines(struct pane_line *lines, int n)
 {
-    for (int i = 0; i < p->n_lines; i++) {
-        free(p->lines[i].text);
-        free(p->lines[i].key);
+    for (int i = 0; i < n; i++) {
+        free(lines[i].text);
+        free(lines[i].whole);
+        free(lines[i].key);
     }
-    free(p->lines);
-    p->lines = NULL;
-    p->n_lines = 0;
+    free(lines);
 }
 
 void pane_clear(struct pane *p)
@@ -31,7 +30,9 @@ void pane_clear(struct pane *p)
 void pane_finish(struct pane *p)
 {
     pane_clear(p);
-    free_lines(p);
+    free_lines(p->lines, p->n_lines);
+    p->lines = NULL;
+    p->n_lines = 0;
 }
 
 bool pane_add(struct pane *p, const struct sheet *s)
@@ -47,7 +48,7 @@ bool pane_add(struct pane *p, const struct sheet *s)
     return true;
 }
 
-static struct pane_line *add_line(struct pane *p, const char *text, size_t n)
+struct pane_line *pane_add_line(struct pane *p, const char *text, size_t n)
 {
     struct pane_line *grown = realloc(p->lines, sizeof *grown * (size_t)(p->n_lines + 1));
     char *copy = strndup(text, n);
@@ -73,6 +74,9 @@ static void lay_out_text(struct pane *p, int width)
     text_sink_init(&sink, memory, memory);
     sink.width = width;
     sink.has_color = true;
+    sink.breaks_words = true;
+    if (p->more_room)
+        sink.more_room = p->more_room;
     sink.mode = (enum text_mode)p->mode;
     for (int i = 0; i < p->n_sheets; i++) {
         struct c2s_error ignored = {0}; /* memory cannot refuse what fits the screen */
@@ -84,78 +88,11 @@ static void lay_out_text(struct pane *p, int width)
         size_t n = strcspn(at, "\n"), fit = n;
         if (p->mode != TEXT_TABLE) /* tables are wrapped already, and hold colours */
             fit = glyph_fit(at, width) < n ? glyph_fit(at, width) : n;
-        if (!add_line(p, at, fit))
+        if (!pane_add_line(p, at, fit))
             break;
         at += fit + (at[fit] == '\n');
     }
     free(text);
-}
-
-/* Column by its key for machines, or by its heading when it has none. */
-static int find_column(const struct sheet *s, const char *key)
-{
-    for (int c = 0; c < s->n_columns; c++) {
-        const char *name = s->columns[c].key ? s->columns[c].key : s->columns[c].name;
-        if (strcmp(name, key) == 0)
-            return c;
-    }
-    return -1;
-}
-
-static void measure(const struct pane *p, const struct sheet *s, int *column, int *width, int n)
-{
-    char text[256];
-    for (int k = 0; k < n; k++) {
-        column[k] = find_column(s, p->keys[k]);
-        width[k] = 0;
-        for (int r = 0; column[k] >= 0 && r < s->n_rows; r++) {
-            int w = glyph_width(sheet_cell_text(&s->rows[r].cells[column[k]], text, sizeof text));
-            if (w > width[k])
-                width[k] = w;
-        }
-    }
-}
-
-static void add_row(struct pane *p, const struct sheet *s, int r, const int *column,
-                    const int *width)
-{
-    char line[512] = "", text[256], key[256];
-    size_t used = 0;
-    for (int k = 0; p->keys[k] && used + 1 < sizeof line; k++) {
-        if (column[k] < 0)
-            continue;
-        const struct sheet_cell *cell = &s->rows[r].cells[column[k]];
-        if (cell->kind == SHEET_NONE)
-            text[0] = '\0';
-        else
-            sheet_cell_text(cell, text, sizeof text);
-        int pad = width[k] - glyph_width(text);
-        bool is_right = s->columns[column[k]].align == SHEET_RIGHT;
-        used += (size_t)snprintf(line + used, sizeof line - used, "%s%*s%s%*s", used ? " " : "",
-                                 is_right ? pad : 0, "", text, is_right ? 0 : pad, "");
-    }
-    size_t n = strlen(line);
-    while (n > 0 && line[n - 1] == ' ')
-        n--;
-    struct pane_line *added = add_line(p, line, n);
-    if (!added || column[0] < 0)
-        return;
-    added->key = strdup(sheet_cell_text(&s->rows[r].cells[column[0]], key, sizeof key));
-    added->role = s->rows[r].role;
-}
-
-#define MAX_KEYS 8
-
-static void lay_out_list(struct pane *p)
-{
-    int column[MAX_KEYS], width[MAX_KEYS], n = 0;
-    while (p->keys[n] && n < MAX_KEYS)
-        n++;
-    for (int i = 0; i < p->n_sheets; i++) {
-        measure(p, p->sheets[i], column, width, n);
-        for (int r = 0; r < p->sheets[i]->n_rows; r++)
-            add_row(p, p->sheets[i], r, column, width);
-    }
 }
 
 static void clamp(struct pane *p)
@@ -184,9 +121,10 @@ void pane_layout(struct pane *p)
     char *key = pane_key(p) ? strdup(pane_key(p)) : NULL;
     p->lines = NULL;
     p->n_lines = 0;
-    p->width = p->area.width - 2;
+    p->width = p->area.width - PANE_FRAME;
+    p->left_out[0] = '\0';
     if (p->keys)
-        lay_out_list(p);
+        pane_layout_list(p);
     else if (p->width > 0)
         lay_out_text(p, p->width);
     for (int i = 0; i < p->n_lines; i++) /* marks stay on their rows */
@@ -197,11 +135,7 @@ void pane_layout(struct pane *p)
         pane_select(p, key);
     clamp(p);
     free(key);
-    for (int k = 0; k < n_old; k++) {
-        free(old[k].text);
-        free(old[k].key);
-    }
-    free(old);
+    free_lines(old, n_old);
 }
 
 int pane_page(const struct pane *p)
@@ -245,27 +179,26 @@ static void paint_pieces(int top, int left, int width, const char *text)
     }
 }
 
-int pane_wanted_width(const struct pane *p)
-{
-    int widest = 0;
-    for (int i = 0; i < p->n_lines; i++) {
-        int width = glyph_width(p->lines[i].text);
-        if (width > widest)
-            widest = width;
-    }
-    return widest + 4; /* frame, cursor, mark */
-}
-
 static void paint_list_line(const struct pane *p, int i, int top, bool is_focused)
 {
     const struct pane_line *line = &p->lines[i];
-    char text[600];
     enum screen_style style = i == p->cursor && is_focused ? SCREEN_REVERSE : SCREEN_NORMAL;
-    snprintf(text, sizeof text, "%c%c%s", i == p->cursor ? '>' : ' ', line->is_marked ? '+' : ' ',
-             line->text);
-    screen_text(top, p->area.left + 1, p->width, line->role, style, text);
-    if (glyph_width(text) > p->width)
-        screen_text(top, p->area.left + p->width, 1, line->role, style, "~");
+    char marks[PANE_MARKS + 1] = {i == p->cursor ? '>' : ' ', line->is_marked ? '+' : ' ', '\0'};
+    screen_text(top, p->area.left + 1, PANE_MARKS, line->role, style, marks);
+    screen_text(top, p->area.left + 1 + PANE_MARKS, p->width - PANE_MARKS, line->role, style,
+                line->text);
+}
+
+/* On the frame: which columns a larger pane would show. */
+static void paint_left_out(const struct pane *p)
+{
+    char text[sizeof p->left_out + 32];
+    int room = p->area.width - 4;
+    snprintf(text, sizeof text, " z shows %s ", p->left_out);
+    if (glyph_width(text) > room)
+        snprintf(text, sizeof text, " z shows more ");
+    screen_text(p->area.top + p->area.height - 1, p->area.left + 2, glyph_width(text), SHEET_DIM,
+                SCREEN_NORMAL, text);
 }
 
 void pane_paint(struct pane *p, bool is_focused)
@@ -279,6 +212,8 @@ void pane_paint(struct pane *p, bool is_focused)
     else
         snprintf(title, sizeof title, " %s ", name);
     screen_frame(&p->area, title, is_focused);
+    if (p->left_out[0])
+        paint_left_out(p);
     for (int row = 0; row < page; row++) {
         int i = p->top + row, top = p->area.top + 1 + row;
         if (i >= p->n_lines)
@@ -327,7 +262,7 @@ const struct sheet_cell *pane_cell(const struct pane *p, const char *column_key)
     int row = p->cursor;
     for (int i = 0; p->keys && i < p->n_sheets; i++) {
         const struct sheet *s = p->sheets[i];
-        int c = find_column(s, column_key);
+        int c = pane_find_column(s, column_key);
         if (row < s->n_rows)
             return c >= 0 ? &s->rows[row].cells[c] : NULL;
         row -= s->n_rows;
@@ -340,7 +275,7 @@ bool pane_search(struct pane *p, const char *text, bool backwards)
     int from = p->keys ? p->cursor : p->top;
     for (int k = 1; k <= p->n_lines; k++) {
         int i = (from + (backwards ? -k : k) + 2 * p->n_lines) % p->n_lines;
-        if (strcasestr(p->lines[i].text, text)) {
+        if (strcasestr(p->lines[i].whole ? p->lines[i].whole : p->lines[i].text, text)) {
             pane_move_to(p, i);
             return true;
         }

@@ -8,6 +8,7 @@
 
 struct pane_line {
     char *text;           /* owned; role changes as ANSI colours, see text/color.h */
+    char *whole;          /* owned; lists: the text in a pane that has room for it, else NULL */
     char *key;            /* owned; lists: what the row stands for, else NULL */
     enum sheet_role role; /* lists: of the whole line */
     bool is_marked;
@@ -22,6 +23,8 @@ struct pane {
     int n_sheets;
     struct pane_line *lines; /* owned: the sheets laid out for `width` */
     int n_lines, width;
+    char left_out[64];       /* lists: names of the columns without room */
+    const char *more_room;   /* static; texts: what shows columns without room; NULL = the usual */
     int cursor, top;         /* line indices; text panes only scroll */
     int mode;                /* enum text_mode of a text pane */
     struct screen_area area; /* frame included */

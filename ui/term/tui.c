@@ -97,8 +97,8 @@ void tui_refresh(struct tui *t)
     const struct c2s_version *now = c2s_session_current(t->ctx->session);
     fill_again(t, TUI_VERSIONS, "log");
     fill_again(t, TUI_LAYERS, "layers");
-    snprintf(t->panes[TUI_LAYERS].heading, sizeof t->panes[TUI_LAYERS].heading, "2 layers of v%lld",
-             now ? (long long)now->info.id : 0);
+    snprintf(t->panes[TUI_LAYERS].heading, sizeof t->panes[TUI_LAYERS].heading,
+             "[2] layers of v%lld", now ? (long long)now->info.id : 0);
     set_head(t);
     tui_arrange(t);
 }
@@ -116,7 +116,7 @@ void tui_follow(struct tui *t)
     fill(t, TUI_DETAIL, line);
     if (tui_has_weights(t) && tui_hist_line(t, "", line, sizeof line))
         fill(t, TUI_DETAIL, line);
-    snprintf(detail->heading, sizeof detail->heading, "3 %.80s", layer);
+    snprintf(detail->heading, sizeof detail->heading, "[3] %.80s", layer);
     pane_layout(detail);
     pane_move_to(detail, 0);
 }
@@ -214,7 +214,7 @@ void tui_command(struct tui *t, const char *fmt, ...)
     detail->n_sheets = shown.n_sheets;
     detail->mode = shown.mode;
     t->shows_keys = t->needs_follow = false;
-    snprintf(detail->heading, sizeof detail->heading, "3 %.80s", line);
+    snprintf(detail->heading, sizeof detail->heading, "[3] %.80s", line);
     t->sink.target = detail;
     if (!ok)
         sink_tell(&t->sink.sink, &err, false);
@@ -266,6 +266,7 @@ void tui_arrange(struct tui *t)
     place(&p[TUI_LOG], log_top, 0, LOG_HEIGHT, width);
     if (t->is_zoomed)
         place(&p[t->focus], 1, 0, height - 3, width);
+    p[TUI_DETAIL].more_room = t->is_zoomed ? NULL : "keys 3 and z show all";
     for (int i = 0; i < TUI_PANE_COUNT; i++)
         pane_layout(&p[i]);
 }
@@ -292,7 +293,7 @@ void tui_paint(struct tui *t)
             pane_paint(&t->panes[i], i == (int)t->focus);
     screen_text(height - 2, 0, width, t->status_role, SCREEN_NORMAL, t->status);
     char footer[256];
-    tui_footer(t, footer, sizeof footer);
+    tui_footer(t, width, footer, sizeof footer);
     if (t->prompt.sign)
         tui_prompt_paint(t, height - 1, width);
     else
@@ -308,10 +309,10 @@ static void init(struct tui *t, struct cmd_ctx *ctx)
     *t = (struct tui){.ctx = ctx, .focus = TUI_LAYERS};
     t->sink = (struct tui_sink){
         .sink = {.ops = &ops}, .target = &t->panes[TUI_DETAIL], .mode = TEXT_TABLE};
-    t->panes[TUI_VERSIONS] = (struct pane){.title = "1 versions", .keys = version_keys};
-    t->panes[TUI_LAYERS] = (struct pane){.title = "2 layers", .keys = layer_keys};
-    t->panes[TUI_DETAIL] = (struct pane){.title = "3 detail"};
-    t->panes[TUI_LOG] = (struct pane){.title = "4 commands"};
+    t->panes[TUI_VERSIONS] = (struct pane){.title = "[1] versions", .keys = version_keys};
+    t->panes[TUI_LAYERS] = (struct pane){.title = "[2] layers", .keys = layer_keys};
+    t->panes[TUI_DETAIL] = (struct pane){.title = "[3] detail"};
+    t->panes[TUI_LOG] = (struct pane){.title = "[4] commands"};
 }
 
 /* The next key, or none when the detail pane should follow the selection first: a key held down

@@ -407,7 +407,7 @@ static void list_keys(struct tui *t)
     sheet_next(s, "'/' searches here; 'help' after ':' lists the commands");
     pane_clear(&t->panes[TUI_DETAIL]);
     if (s && pane_add(&t->panes[TUI_DETAIL], s)) {
-        snprintf(t->panes[TUI_DETAIL].heading, sizeof t->panes[TUI_DETAIL].heading, "keys");
+        snprintf(t->panes[TUI_DETAIL].heading, sizeof t->panes[TUI_DETAIL].heading, "[3] keys");
         t->panes[TUI_DETAIL].mode = 0;
         pane_layout(&t->panes[TUI_DETAIL]);
         pane_move_to(&t->panes[TUI_DETAIL], 0);
@@ -436,12 +436,30 @@ void tui_key(struct tui *t, int key)
         t->needs_follow = true;
 }
 
-void tui_footer(const struct tui *t, char *out, size_t size)
+/* Adds "e eval" of one key to the footer, with two blanks in front. */
+static size_t add_label(const struct key *k, char *out, size_t size)
 {
+    return (size_t)snprintf(out, size, "  %.*s %s", (int)strcspn(k->name, ","), k->name, k->label);
+}
+
+void tui_footer(const struct tui *t, int width, char *out, size_t size)
+{
+    static const char always[] = ":?q"; /* the way to all others, and out */
+    bool is_shown[N_KEYS];
     size_t used = 0;
+    char label[64];
+    for (int i = 0; i < N_KEYS; i++) {
+        is_shown[i] = keys[i].label && (keys[i].panes & 1u << t->focus);
+        used += is_shown[i] ? add_label(&keys[i], label, sizeof label) : 0;
+    }
+    for (int i = N_KEYS - 1; i >= 0 && used > (size_t)width; i--)
+        if (is_shown[i] && !strchr(always, keys[i].key)) {
+            used -= add_label(&keys[i], label, sizeof label);
+            is_shown[i] = false;
+        }
+    used = 0;
     out[0] = '\0';
     for (int i = 0; i < N_KEYS && used < size; i++)
-        if (keys[i].label && (keys[i].panes & 1u << t->focus))
-            used += (size_t)snprintf(out + used, size - used, "%s%.*s %s", used ? "  " : " ",
-                                     (int)strcspn(keys[i].name, ","), keys[i].name, keys[i].label);
+        used += is_shown[i] ? add_label(&keys[i], out + used, size - used) : 0;
+    memmove(out, out + (out[0] == ' '), strlen(out));
 }

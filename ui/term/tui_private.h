@@ -81,8 +81,9 @@ bool tui_inspect_line(const struct tui *t, char *out, size_t size);
 bool tui_hist_line(const struct tui *t, const char *option, char *out, size_t size);
 /* True when the selected layer has parameters. */
 bool tui_has_weights(const struct tui *t);
-/* "Enter open  a activations ...": the keys that matter in the pane with the focus. */
-void tui_footer(const struct tui *t, char *out, size_t size);
+/* "Enter open  a activations ...": the keys that matter in the pane with the focus, as many as
+ * there is room for. */
+void tui_footer(const struct tui *t, int width, char *out, size_t size);
 
 /* tui_prompt.c */
 void tui_prompt_open(struct tui *t, char sign, const char *text);

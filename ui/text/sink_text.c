@@ -97,5 +97,9 @@ static const char *mode(struct sink *sink, const char *name)
 void text_sink_init(struct text_sink *t, FILE *out, FILE *messages)
 {
     static const struct sink_ops ops = {.show = show, .tell = tell, .mode = mode};
-    *t = (struct text_sink){.sink = {.ops = &ops}, .out = out, .messages = messages, .width = 80};
+    *t = (struct text_sink){.sink = {.ops = &ops},
+                            .out = out,
+                            .messages = messages,
+                            .width = 80,
+                            .more_room = "a wider screen or --json shows all"};
 }

@@ -14,7 +14,9 @@ struct text_sink {
     FILE *out, *messages; /* borrowed: results, failures */
     bool has_color, messages_have_color;
     bool is_quiet;             /* leaves out the "what to do next" line */
-    int width;                 /* columns; 0 = 80 */
+    int width;                 /* columns */
+    bool breaks_words;         /* of those wider than the screen; else they run over its edge */
+    const char *more_room;     /* static: what shows the columns that are left out */
     void (*before)(void *arg); /* called before anything is printed; may be NULL */
     void *before_arg;
     int pending;      /* private: blanks owed before the next text of the line */

@@ -73,7 +73,7 @@ size_t glyph_wrap(const char *text, int columns, size_t *skip)
     if (text[fit] == '\0')
         return fit;
     size_t end = fit;
-    while (end > 0 && text[end] != ' ')
+    while (end > 0 && (text[end] != ' ' || text[end + 1] == '%')) /* "83.3 %" stays together */
         end--;
     while (end > 0 && text[end - 1] == ' ')
         end--;

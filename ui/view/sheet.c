@@ -2,8 +2,6 @@
 #include "sheet.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +109,18 @@ void sheet_column(struct sheet *s, const char *key, const char *name, enum sheet
         return;
     s->columns = columns;
     columns[s->n_columns++] = (struct sheet_column){.key = key, .name = name, .align = align};
+}
+
+void sheet_minor(struct sheet *s, int rank)
+{
+    if (s && !s->is_broken)
+        s->columns[s->n_columns - 1].minor = rank;
+}
+
+void sheet_wraps(struct sheet *s)
+{
+    if (s && !s->is_broken)
+        s->columns[s->n_columns - 1].wraps = true;
 }
 
 void sheet_row(struct sheet *s, enum sheet_role role)
@@ -351,51 +361,4 @@ const char *sheet_keep(struct sheet *s, const char *text)
         return "";
     }
     return kept[s->n_kept++];
-}
-
-char *sheet_group_digits(int64_t value, char *out, size_t size)
-{
-    char digits[32];
-    int n = snprintf(digits, sizeof digits, "%" PRId64, value);
-    size_t used = 0;
-    for (int i = 0; i < n && used + 2 < size; i++) {
-        out[used++] = digits[i];
-        int left = n - 1 - i;
-        if (left > 0 && left % 3 == 0 && digits[i] != '-')
-            out[used++] = ',';
-    }
-    out[used] = '\0';
-    return out;
-}
-
-char *sheet_cell_text(const struct sheet_cell *cell, char *out, size_t size)
-{
-    switch (cell->kind) {
-    case SHEET_TEXT:
-    case SHEET_LIST:
-        snprintf(out, size, "%s", cell->text ? cell->text : "");
-        return out;
-    case SHEET_INTEGER:
-        return sheet_group_digits(cell->integer, out, size);
-    case SHEET_BOOL:
-        snprintf(out, size, "%s", cell->integer ? "yes" : "no");
-        return out;
-    case SHEET_REAL:
-    case SHEET_PERCENT:
-        if (isnan(cell->real))
-            break;
-        if (isinf(cell->real)) {
-            snprintf(out, size, "%s", cell->real < 0 ? "-inf" : "inf");
-            return out;
-        }
-        if (cell->kind == SHEET_PERCENT)
-            snprintf(out, size, "%.*f %%", cell->digits, 100 * cell->real);
-        else
-            snprintf(out, size, "%.*f", cell->digits, cell->real);
-        return out;
-    case SHEET_NONE:
-        break;
-    }
-    snprintf(out, size, "-");
-    return out;
 }

@@ -51,6 +51,9 @@ struct sheet_column {
     const char *key;  /* static; JSON and CSV name, or NULL = only for people */
     const char *name; /* static; heading, or NULL = only for machines */
     enum sheet_align align;
+    int minor; /* > 0: tables leave it out when there is no room, the highest first */
+    bool
+        wraps; /* text goes on in further lines instead of being cut; the last column always does */
 };
 struct sheet_row {
     struct sheet_cell *cells; /* n_columns of them once the row is complete */
@@ -98,6 +101,8 @@ void sheet_rows_for_machines(struct sheet *s);
 void sheet_verbatim(struct sheet *s);
 /* Columns come before rows. name NULL = only for machines, key NULL = only for people. */
 void sheet_column(struct sheet *s, const char *key, const char *name, enum sheet_align align);
+void sheet_minor(struct sheet *s, int rank);           /* of the last column */
+void sheet_wraps(struct sheet *s);                     /* the last column */
 void sheet_row(struct sheet *s, enum sheet_role role); /* begins a row */
 /* Next cell of the last row. */
 void sheet_text(struct sheet *s, const char *text);           /* NULL = nothing to say */

@@ -46,6 +46,17 @@ static bool copy_row(struct sheet_row *row)
     return copy_lines(&row->notes);
 }
 
+/* Names of columns may live as long as their sheet only: see sheet_keep. */
+static void keep_names(struct sheet *copy)
+{
+    for (int c = 0; c < copy->n_columns; c++) {
+        struct sheet_column *column = &copy->columns[c];
+        bool is_one = column->key == column->name;
+        column->key = column->key ? sheet_keep(copy, column->key) : NULL;
+        column->name = is_one ? column->key : column->name ? sheet_keep(copy, column->name) : NULL;
+    }
+}
+
 static bool copy_parts(struct sheet *copy, const struct sheet *s)
 {
     copy->before = s->before;
@@ -60,6 +71,7 @@ static bool copy_parts(struct sheet *copy, const struct sheet *s)
     if (!copy->columns || !copy->rows || !copy->facts)
         return false;
     copy->n_columns = s->n_columns;
+    keep_names(copy);
     for (int i = 0; i < s->n_rows; i++) {
         copy->n_rows = i + 1; /* a row that failed holds only what may be freed */
         if (!copy_row(&copy->rows[i]))
@@ -68,7 +80,7 @@ static bool copy_parts(struct sheet *copy, const struct sheet *s)
     for (int i = 0; i < s->n_facts; i++, copy->n_facts++)
         if (!copy_text(&copy->facts[i].value.text))
             return false;
-    return true;
+    return !copy->is_broken;
 }
 
 struct sheet *sheet_clone(const struct sheet *s)

@@ -104,7 +104,9 @@ static void add_columns(struct sheet *s)
     sheet_column(s, "severity", NULL, SHEET_LEFT);
     sheet_column(s, "layer", "layer", SHEET_LEFT);
     sheet_column(s, "level", "level", SHEET_LEFT);
+    sheet_minor(s, 1);
     sheet_column(s, "akida_layer", "akida", SHEET_RIGHT);
+    sheet_minor(s, 2);
     sheet_column(s, "text", "problem", SHEET_LEFT);
     sheet_column(s, "title", NULL, SHEET_LEFT);
     sheet_column(s, "reason", NULL, SHEET_LEFT);

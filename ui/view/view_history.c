@@ -166,6 +166,7 @@ struct sheet *view_history(const struct view_history *h)
     sheet_column(s, "is_current", NULL, SHEET_LEFT);
     sheet_column(s, "version", "v", SHEET_LEFT);
     sheet_column(s, "parent", "from", SHEET_LEFT);
+    sheet_minor(s, 1);
     sheet_column(s, "name", has_several_models(h) ? "model" : NULL, SHEET_LEFT);
     sheet_column(s, "step", NULL, SHEET_LEFT);
     sheet_column(s, NULL, "step", SHEET_LEFT);
@@ -175,6 +176,7 @@ struct sheet *view_history(const struct view_history *h)
     sheet_column(s, NULL, "chip %", SHEET_RIGHT);
     sheet_column(s, "created", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "time", SHEET_RIGHT);
+    sheet_minor(s, 2);
     sheet_column(s, "is_best", NULL, SHEET_LEFT);
     sheet_column(s, "tags", NULL, SHEET_LEFT);
     sheet_column(s, NULL, "tags", SHEET_LEFT);
@@ -344,6 +346,7 @@ struct sheet *view_difference(const struct c2s_version *a, const struct c2s_vers
     sheet_column(s, "mark", "", SHEET_LEFT);
     sheet_column(s, "layer", "layer", SHEET_LEFT);
     sheet_column(s, "change", "change", SHEET_LEFT);
+    sheet_wraps(s);
     sheet_column(s, "first_weight_bits", NULL, SHEET_RIGHT);
     sheet_column(s, "second_weight_bits", NULL, SHEET_RIGHT);
     sheet_column(s, "first_activation_bits", NULL, SHEET_RIGHT);
@@ -351,6 +354,7 @@ struct sheet *view_difference(const struct c2s_version *a, const struct c2s_vers
     sheet_column(s, "weights_differ", NULL, SHEET_LEFT);
     sheet_column(s, "sqnr_db", "SQNR dB", SHEET_RIGHT);
     sheet_column(s, "largest_change", "max change", SHEET_RIGHT);
+    sheet_minor(s, 1);
     for (int i = 0; i < n_rows; i++) {
         char what[160];
         describe_difference(&rows[i], what, sizeof what);

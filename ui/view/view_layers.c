@@ -29,9 +29,11 @@ static void add_shared_columns(struct sheet *s)
     sheet_column(s, "index", "#", SHEET_RIGHT);
     sheet_column(s, "layer", "layer", SHEET_LEFT);
     sheet_column(s, NULL, "type", SHEET_LEFT);
+    sheet_minor(s, 2);
     sheet_column(s, "class", NULL, SHEET_LEFT);
     sheet_column(s, "output", "output", SHEET_LEFT);
     sheet_column(s, "parameters", "params", SHEET_RIGHT);
+    sheet_minor(s, 3);
     sheet_column(s, "weight_bits", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "w", SHEET_RIGHT);
     sheet_column(s, "activation_bits", NULL, SHEET_RIGHT);
@@ -115,6 +117,7 @@ struct sheet *view_layers(const struct c2s_version *v, const struct c2s_findings
     sheet_column(s, "akida_layer", NULL, SHEET_RIGHT);
     sheet_column(s, "akida_role", NULL, SHEET_LEFT);
     sheet_column(s, NULL, "akida layer", SHEET_LEFT);
+    sheet_minor(s, 1);
     sheet_column(s, "problems", NULL, SHEET_LEFT);
     sheet_column(s, NULL, "see", SHEET_LEFT);
     for (int i = 0; i < v->model->n_layers; i++) {

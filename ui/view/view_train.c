@@ -113,9 +113,11 @@ static void add_epochs(struct sheet *s, const struct c2s_train_report *r)
     sheet_column(s, "loss", "loss", SHEET_RIGHT);
     sheet_column(s, "accuracy", "accuracy", SHEET_RIGHT);
     sheet_column(s, "validation_loss", "val loss", SHEET_RIGHT);
+    sheet_minor(s, 2);
     sheet_column(s, "validation_accuracy", "validation", SHEET_RIGHT);
     sheet_column(s, "learning_rate", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "lr", SHEET_RIGHT);
+    sheet_minor(s, 1);
     sheet_column(s, "seconds", NULL, SHEET_RIGHT);
     sheet_column(s, "is_kept", NULL, SHEET_LEFT);
     sheet_column(s, NULL, "", SHEET_LEFT);
