@@ -171,7 +171,8 @@ bool auto_calibrate(struct recipe *r, struct c2s_stage *stage, struct c2s_error 
     if (count_activations(model_of(r)) == 0)
         return skip(stage, "the model has no ReLU");
     if (has_activation_bits(model_of(r), r->plan->activations))
-        return skip(stage, "activations have %d bits already", r->plan->activations);
+        return skip(stage, "activations have %d bit%s already", r->plan->activations,
+                    r->plan->activations == 1 ? "" : "s");
     if (!came_through(r, "calibrate ranges", &is_done, err))
         return false;
     if (is_done)
@@ -192,7 +193,8 @@ bool auto_activations(struct recipe *r, struct c2s_stage *stage, struct c2s_erro
     if (count_activations(model_of(r)) == 0)
         return skip(stage, "the model has no ReLU");
     if (has_activation_bits(model_of(r), r->plan->activations))
-        return skip(stage, "activations have %d bits already", r->plan->activations);
+        return skip(stage, "activations have %d bit%s already", r->plan->activations,
+                    r->plan->activations == 1 ? "" : "s");
     snprintf(stage->text, sizeof stage->text, "%d bit%s", r->plan->activations,
              r->plan->activations == 1 ? "" : "s");
     return c2s_session_quantize(

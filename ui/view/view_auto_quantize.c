@@ -88,9 +88,8 @@ struct sheet *view_auto_quantized(const struct c2s_version *first, const struct 
 {
     char name[24], n[32];
     const struct c2s_stage *end = &r->stages[C2S_N_STAGES - 1];
-    struct sheet *s =
-        sheet_create("%s samples of %s", sheet_group_digits(r->before.metrics.n, n, sizeof n),
-                     r->before.dataset_name);
+    struct sheet *s = sheet_create(
+        "%s of %s", view_count(r->before.metrics.n, "sample", n, sizeof n), r->before.dataset_name);
     int64_t before = r->begun_at;
     add_columns(s);
     sheet_row(s, SHEET_PLAIN);

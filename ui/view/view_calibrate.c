@@ -131,17 +131,16 @@ static void add_title(struct sheet *s, const struct view_calibrated *v)
         snprintf(method, sizeof method, " by %s",
                  o->method == C2S_RANGE_MAX ? "largest value" : "least squared error");
     if (v->result->data) {
-        sheet_group_digits(v->result->report.n_samples, n, sizeof n);
-        sheet_before(s, SHEET_PLAIN, "%s%s from %s samples", c2s_calibration_name(o->what), method,
-                     n);
+        sheet_before(s, SHEET_PLAIN, "%s%s from %s", c2s_calibration_name(o->what), method,
+                     view_count(v->result->report.n_samples, "sample", n, sizeof n));
         sheet_before(s, SHEET_DIM, "data: %s", v->result->data);
     }
     if (v->result->report.n_folded > 0)
         sheet_before(s, SHEET_PLAIN, "folded %s first",
                      view_count(v->result->report.n_folded, "batch normalization", n, sizeof n));
     if (o->what == C2S_CALIBRATE_RANGES || o->what == C2S_CALIBRATE_EQUALIZE)
-        sheet_before(s, SHEET_DIM, "SQNR in dB; what is float as if of %d bits",
-                     o->bits ? o->bits : 4);
+        sheet_before(s, SHEET_DIM, "SQNR in dB; what is float as if of %s",
+                     view_count(o->bits ? o->bits : 4, "bit", n, sizeof n));
 }
 
 static void add_accuracy(struct sheet *s, const struct view_calibrated *v)
@@ -160,8 +159,8 @@ static void add_accuracy(struct sheet *s, const struct view_calibrated *v)
                 "accuracy %.2f %% -> %.2f %% +-%.2f: %s (p %.4f)",
                 100 * c2s_accuracy(&c->first.metrics), 100 * c2s_accuracy(&c->second.metrics),
                 100 * view_margin(&c->second.metrics), verdict, c->p_value);
-    sheet_after(s, SHEET_DIM, "on %s samples of %s",
-                sheet_group_digits(c->first.metrics.n, n, sizeof n), c->first.dataset_name);
+    sheet_after(s, SHEET_DIM, "on %s of %s", view_count(c->first.metrics.n, "sample", n, sizeof n),
+                c->first.dataset_name);
     if (v->result->is_measured_data)
         sheet_after(s, SHEET_WARNING,
                     "calibrated on data that accuracy is measured on: it may flatter");

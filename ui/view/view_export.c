@@ -42,7 +42,7 @@ static void add_report_row(struct sheet *s, const struct c2s_json *layer)
 static void add_verified(struct sheet *s, const struct c2s_json *report, const char *unverified)
 {
     const struct c2s_json *verify = member(report, "verify");
-    char integers[32];
+    char integers[48], samples[48];
     bool was_verified = c2s_json_kind(verify) == C2S_JSON_OBJECT;
     sheet_fact_bool(s, "verified", was_verified);
     if (!was_verified) {
@@ -51,10 +51,12 @@ static void add_verified(struct sheet *s, const struct c2s_json *report, const c
     }
     int64_t different = c2s_json_integer(member(verify, "different"), -1);
     sheet_after(s, different ? SHEET_ERROR : SHEET_GOOD,
-                "verified on %" PRId64 " samples: %" PRId64 " of %s integers differ from ours",
-                c2s_json_integer(member(verify, "samples"), 0), different,
-                sheet_group_digits(c2s_json_integer(member(verify, "integers"), 0), integers,
-                                   sizeof integers));
+                "verified on %s: %" PRId64 " of %s differ from ours",
+                view_count(c2s_json_integer(member(verify, "samples"), 0), "sample", samples,
+                           sizeof samples),
+                different,
+                view_count(c2s_json_integer(member(verify, "integers"), 0), "integer", integers,
+                           sizeof integers));
     sheet_fact_integer(s, "verified_integers", c2s_json_integer(member(verify, "integers"), 0));
     sheet_fact_integer(s, "different_integers", different);
 }

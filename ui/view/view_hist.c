@@ -247,7 +247,7 @@ static void add_thresholds(struct sheet *s, const struct c2s_layer_histogram *h)
         sheet_before(s, SHEET_PLAIN, "no activation follows: all potentials go out as they are");
         return;
     }
-    char clipped[48] = "", step[32] = "";
+    char clipped[48] = "", step[32] = "", levels[32];
     if (h->step > 0)
         snprintf(step, sizeof step, " every %.6g", h->step);
     if (!isnan(h->clipped_fraction))
@@ -260,7 +260,8 @@ static void add_thresholds(struct sheet *s, const struct c2s_layer_histogram *h)
         sheet_before(
             s, SHEET_PLAIN, "thresholds of the filters %d to %d: silent (not above them) %.1f %%%s",
             (int)h->threshold_min, (int)h->threshold_max, 100 * h->silent_fraction, clipped);
-    sheet_before(s, SHEET_PLAIN, "%d levels%s", h->n_levels, step);
+    sheet_before(s, SHEET_PLAIN, "%s%s", view_count(h->n_levels, "level", levels, sizeof levels),
+                 step);
 }
 
 /* version 0 = there is only one. */
@@ -289,7 +290,7 @@ static void add_numbers(struct sheet *s, const struct c2s_layer_histogram *h,
     if (!h->has_quantized && h->n_levels == 0)
         return;
     char line[200];
-    size_t used = (size_t)snprintf(line, sizeof line, "%d levels", h->n_levels);
+    size_t used = strlen(view_count(h->n_levels, "level", line, sizeof line));
     if (h->step > 0)
         used += (size_t)snprintf(line + used, sizeof line - used, " every %.4g", h->step);
     if (!isnan(h->clipped_fraction))
@@ -334,9 +335,10 @@ struct sheet *view_histogram(const struct c2s_layer_histogram *h, const struct v
     struct picture p;
     bool ok = picture_init(&p, h, o);
     if (h->n_samples > 0)
-        snprintf(samples, sizeof samples, " from %" PRId64 " samples", h->n_samples);
-    struct sheet *s = sheet_create("%s %s of %s, %s values%s", h->layer, o->of, o->version,
-                                   sheet_group_digits(h->plain.n, n, sizeof n), samples);
+        view_count(h->n_samples, "sample", samples, sizeof samples);
+    struct sheet *s = sheet_create("%s %s of %s, %s%s%s", h->layer, o->of, o->version,
+                                   view_count(h->plain.n, "value", n, sizeof n),
+                                   samples[0] ? " from " : "", samples);
     add_legend(s, &p);
     if (ok && p.most > 0) {
         for (int row = 0; row < o->height; row++)

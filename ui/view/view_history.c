@@ -338,7 +338,7 @@ struct sheet *view_difference(const struct c2s_version *a, const struct c2s_vers
 {
     int n_same = 0;
     bool was_folded = false;
-    char first[24], second[24];
+    char first[24], second[24], count[48];
     view_version_name(a->info.id, first, sizeof first);
     view_version_name(b->info.id, second, sizeof second);
     struct sheet *s = sheet_create("%s against %s", second, first);
@@ -366,7 +366,9 @@ struct sheet *view_difference(const struct c2s_version *a, const struct c2s_vers
     if (n_same == n_rows)
         sheet_after(s, SHEET_PLAIN, "no layer differs");
     else if (n_same > 0 && !all)
-        sheet_after(s, SHEET_DIM, "%d layers are the same; --all shows them too", n_same);
+        sheet_after(s, SHEET_DIM, "%s %s the same; --all shows %s too",
+                    view_count(n_same, "layer", count, sizeof count), n_same == 1 ? "is" : "are",
+                    n_same == 1 ? "it" : "them");
     if (was_folded)
         sheet_after(s, SHEET_DIM,
                     "a folded batch normalization scales the weights in front of it: "

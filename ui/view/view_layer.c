@@ -13,9 +13,11 @@ static void add_weights(struct sheet *s, const struct c2s_layer *l)
         bool of_depthwise = role == C2S_DEPTHWISE_KERNEL;
         bool is_kernel = of_depthwise || role == C2S_KERNEL || role == C2S_POINTWISE_KERNEL;
         const struct c2s_quantizer_spec *q = of_depthwise ? &l->quantizer_dw : &l->quantizer;
-        char shape[64], bits[80] = "";
+        char shape[64], count[32], bits[96] = "";
         if (is_kernel && q->id != C2S_QUANTIZER_NONE)
-            snprintf(bits, sizeof bits, ", %d bits by %s", q->bitwidth, c2s_quantizer_class(q->id));
+            snprintf(bits, sizeof bits, ", %s by %s",
+                     view_count(q->bitwidth, "bit", count, sizeof count),
+                     c2s_quantizer_class(q->id));
         sheet_before(s, SHEET_PLAIN, "%-9s %s%s", c2s_role_name((enum c2s_role)role),
                      t->rank ? c2s_shape_text(t->rank, t->dims, shape, sizeof shape) : "one number",
                      bits);

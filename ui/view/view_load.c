@@ -14,13 +14,13 @@ const char *view_dialect(enum c2s_dialect dialect)
 
 char *view_model_line(const struct c2s_model *m, char *out, size_t size)
 {
-    char params[32];
+    char params[48], layers[48];
     bool is_plain = m->dialect == C2S_DIALECT_KERAS;
-    snprintf(out, size, "Keras %s %s%s%s%s, %d layers, %s parameters",
-             m->keras_version[0] ? m->keras_version : "?",
+    snprintf(out, size, "Keras %s %s%s%s%s, %s, %s", m->keras_version[0] ? m->keras_version : "?",
              m->is_sequential ? "Sequential" : "Functional", is_plain ? "" : " (",
-             is_plain ? "" : view_dialect(m->dialect), is_plain ? "" : ")", m->n_layers,
-             sheet_group_digits(c2s_model_n_params(m), params, sizeof params));
+             is_plain ? "" : view_dialect(m->dialect), is_plain ? "" : ")",
+             view_count(m->n_layers, "layer", layers, sizeof layers),
+             view_count(c2s_model_n_params(m), "parameter", params, sizeof params));
     return out;
 }
 

@@ -22,10 +22,10 @@ struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled)
     sheet_group_digits(i->n, n, sizeof n);
     sheet_group_digits(i->n_available, all, sizeof all);
     c2s_shape_text(i->rank, i->dims, shape, sizeof shape);
-    sheet_before(s, SHEET_PLAIN, "data %s (%s, %s): %s%s%s samples %s %s, %d class%s", i->name,
+    sheet_before(s, SHEET_PLAIN, "data %s (%s, %s): %s%s%s sample%s %s %s, %d class%s", i->name,
                  i->format, i->split, n, i->n < i->n_available ? " of " : "",
-                 i->n < i->n_available ? all : "", shape, c2s_dtype_name(i->dtype), i->n_classes,
-                 i->n_classes == 1 ? "" : "es");
+                 i->n < i->n_available ? all : "", i->n_available == 1 ? "" : "s", shape,
+                 c2s_dtype_name(i->dtype), i->n_classes, i->n_classes == 1 ? "" : "es");
     sheet_before(s, SHEET_PLAIN, "model input = (raw - %g) / %g", i->shift, i->scale);
     warn_unscaled(s, is_unscaled);
     sheet_next(s, "Next: eval");
@@ -102,8 +102,8 @@ struct sheet *view_measure(const struct c2s_version *v, const struct c2s_measure
     view_version_name(m->version, name, sizeof name);
     sheet_before(s, SHEET_PLAIN, "%s accuracy %.2f %%  (95 %% interval %.2f to %.2f)  loss %.4f",
                  name, 100 * c2s_accuracy(&m->metrics), 100 * low, 100 * high, m->metrics.loss);
-    sheet_before(s, SHEET_DIM, "%s samples of %s, engine %s%s%s",
-                 sheet_group_digits(m->metrics.n, n, sizeof n), m->dataset_name, m->engine,
+    sheet_before(s, SHEET_DIM, "%s of %s, engine %s%s%s",
+                 view_count(m->metrics.n, "sample", n, sizeof n), m->dataset_name, m->engine,
                  is_chip ? " (as on the chip)" : "",
                  context->was_cached ? ", measured before" : "");
     warn_unscaled(s, context->is_unscaled);
@@ -174,9 +174,9 @@ struct sheet *view_comparison(const struct view_compared *rows, int n_rows)
 {
     char n[32];
     const struct c2s_measure *first = &rows[0].measure;
-    struct sheet *s = sheet_create("%s samples of %s, engine %s",
-                                   sheet_group_digits(first->metrics.n, n, sizeof n),
-                                   first->dataset_name, first->engine);
+    struct sheet *s =
+        sheet_create("%s of %s, engine %s", view_count(first->metrics.n, "sample", n, sizeof n),
+                     first->dataset_name, first->engine);
     sheet_column(s, "version", "v", SHEET_LEFT);
     sheet_column(s, "bits", "bits", SHEET_LEFT);
     sheet_column(s, "accuracy", "accuracy", SHEET_RIGHT);

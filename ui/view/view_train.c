@@ -190,12 +190,12 @@ static void tell_ending(struct sheet *s, const struct view_retrained *v)
 static void tell_accuracy(struct sheet *s, const struct c2s_train_report *r)
 {
     const struct c2s_epoch *before = row_of(r, 0), *best = row_of(r, r->best_epoch);
-    char n[32];
+    char n[48];
     if (!before || !best || r->n_validation == 0)
         return;
-    sheet_after(s, SHEET_PLAIN, "%s validation samples: %.2f %% right before, %.2f %% now",
-                sheet_group_digits(r->n_validation, n, sizeof n), 100 * before->validation_accuracy,
-                100 * best->validation_accuracy);
+    sheet_after(s, SHEET_PLAIN, "%s: %.2f %% right before, %.2f %% now",
+                view_count(r->n_validation, "validation sample", n, sizeof n),
+                100 * before->validation_accuracy, 100 * best->validation_accuracy);
 }
 
 static void tell_nothing_better(struct sheet *s, const struct view_retrained *v)
