@@ -26,6 +26,14 @@ wait $! 2>/dev/null
 "$C2S_PROGRAM" -w killed.c2s gc | sed 's/[0-9].*//'
 run -w killed.c2s sql 'SELECT id, version, step FROM runs'
 "$C2S_PROGRAM" -w killed.c2s -i </dev/null | grep Next
+run -w killed.c2s log | sed 's/after epoch [1-6]/after epoch N/'
+run -w killed.c2s log --json | grep -Eo '"interrupted": "[^"]*", "interrupted_epochs": [1-6]|"interrupted": null' | sed 's/: [1-6]$/: N/'
+run -w killed.c2s show | sed 's/after epoch [1-6]/after epoch N/' | grep -A2 -E '^resume:|^Next'
+run -w killed.c2s show --json | grep -Eo '"interrupted": "[^"]*", "interrupted_epochs": [1-6], "is_best_so_far": false' | sed 's/: [1-6],/: N,/'
+run -w killed.c2s checkout v1
+run -w killed.c2s log | tail -1
+run -w killed.c2s show v2 | tail -1
+run -w killed.c2s checkout v2 | sed 's/after epoch [1-6]/after epoch N/'
 run -w killed.c2s -q -c 'retrain --resume' >resumed.txt 2>&1
 grep -o 'went on after epoch' resumed.txt
 [ "$(query killed.c2s 'SELECT model_hash FROM versions WHERE id = 3')" = "$whole" ] && echo "the same weights"
@@ -46,6 +54,7 @@ prepare replayed.c2s
 
 # What was stopped goes on as well, from the version that was made of it.
 "$C2S_PROGRAM" -w stopped.c2s -i </dev/null | grep Next
+run -w stopped.c2s show | sed 's/after epoch [1-6]/after epoch N/' | grep -A2 -E '^so far:|^Next'
 run -w stopped.c2s -q -c 'retrain --resume' >resumed.txt 2>&1
 grep -o 'went on after epoch' resumed.txt
 [ "$(query stopped.c2s 'SELECT model_hash FROM versions WHERE id = 4 AND parent = 2')" = "$whole" ] && echo "the same weights"
@@ -58,6 +67,7 @@ run -w stopped.c2s -c "$worse" 2>/dev/null | grep -E 'kept|no epoch'
 query stopped.c2s 'SELECT version, run, epoch, is_kept FROM epochs WHERE run'
 query stopped.c2s 'SELECT state, epochs FROM runs'
 run -w stopped.c2s -c "$worse" 2>&1 | grep 'trained before'
+run -w stopped.c2s show | grep -A2 '^tried:'
 run -w stopped.c2s gc --trainings | sed 's/removed.*/removed/'
 
 # Another shell may work meanwhile: its gc leaves the checkpoint, its rm the version.

@@ -1,5 +1,5 @@
 /* log: the history, as a table or as a script that makes it again. */
-#include "cmd.h"
+#include "common.h"
 #include "table.h"
 #include "view/view.h"
 
@@ -37,7 +37,11 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
                               data ? data->hash : "", &history, err))
         return false;
     history.data = data ? data->name : NULL;
-    bool ok = cmd_show(ctx, view_history(&history), err);
+    struct c2s_interrupted training;
+    bool ok = common_interrupted(ctx, &training, err);
+    history.can_resume = training.step != NULL;
+    c2s_interrupted_finish(&training);
+    ok = ok && cmd_show(ctx, view_history(&history), err);
     view_history_finish(&history);
     return ok;
 }
@@ -46,9 +50,11 @@ const struct cmd_entry entry_log = {
     .name = "log",
     .group = "history",
     .summary = "the versions: parent, step, accuracies, time",
-    .details = "Accuracies are those on the data in use; (best) is the highest of those made here. "
-               "--script prints commands that make the "
-               "same versions in an empty workspace.",
+    .details =
+        "Accuracies are those on the data in use; (best) is the highest of those made here. A "
+        "training that was interrupted stands below the version it trains. "
+        "--script prints commands that make the "
+        "same versions in an empty workspace.",
     .example = "log\nlog --script",
     .see = "show, diff, checkout, source",
     .args = (const struct cmd_arg[]){{.name = "VERSION",

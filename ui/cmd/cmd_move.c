@@ -1,5 +1,5 @@
 /* checkout and undo: which version is the current one. */
-#include "cmd.h"
+#include "common.h"
 #include "table.h"
 #include "view/view.h"
 
@@ -8,6 +8,9 @@ static bool show_place(struct cmd_ctx *ctx, struct c2s_error *err)
     const struct c2s_version *v = c2s_session_current(ctx->session);
     struct c2s_journal *j = c2s_session_journal(ctx->session);
     char name[24], bits[64];
+    struct c2s_interrupted training;
+    if (!common_interrupted(ctx, &training, err))
+        return false;
     struct sheet *s = sheet_create("%s", "");
     view_version_name(v->info.id, name, sizeof name);
     view_bits(v->model, bits, sizeof bits);
@@ -16,7 +19,11 @@ static bool show_place(struct cmd_ctx *ctx, struct c2s_error *err)
         sheet_after(s, SHEET_WARNING,
                     "not stored: the workspace is read-only, the next start is "
                     "where it was");
-    sheet_next(s, "Next: layers, eval, log");
+    if (training.step)
+        sheet_after(s, SHEET_WARNING, "a training of v%lld was interrupted after epoch %d",
+                    (long long)training.version, training.n_epochs);
+    sheet_next(s, "Next: %slayers, eval, log", training.step ? "retrain --resume, " : "");
+    c2s_interrupted_finish(&training);
     sheet_fact_text(s, "version", name);
     sheet_fact_text(s, "name", v->info.name);
     sheet_fact_text(s, "bits", bits);

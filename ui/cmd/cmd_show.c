@@ -27,14 +27,28 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     if (!common_version(ctx, a, "VERSION", &v, err))
         return false;
     struct tag_list tags = {.version = v->info.id};
-    return j->ops->each_tag(j, add_tag, &tags, err) &&
-           cmd_show(ctx, view_version(v, tags.text), err);
+    struct view_trainings trainings = {0};
+    struct c2s_interrupted training = {0};
+    struct view_version_context context = {
+        .tags = tags.text,
+        .trainings = &trainings,
+        .is_current = v->info.id == c2s_session_current(ctx->session)->info.id};
+    bool ok = j->ops->each_tag(j, add_tag, &tags, err) &&
+              view_trainings_collect(j, &trainings, err) && common_interrupted(ctx, &training, err);
+    if (training.step && context.is_current && training.version != v->info.id)
+        context.so_far = &training;
+    ok = ok && cmd_show(ctx, view_version(v, &context), err);
+    view_trainings_finish(&trainings);
+    c2s_interrupted_finish(&training);
+    return ok;
 }
 
 const struct cmd_entry entry_show = {
     .name = "show",
     .group = "history",
     .summary = "one version in full: step, model, load report, layers",
+    .details = "Also what was trained from it without making a version: what retrain --resume goes "
+               "on with, and trainings of which no epoch was better.",
     .example = "show\nshow v1",
     .see = "log, layers, diff",
     .args =

@@ -160,3 +160,14 @@ double common_seconds(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
+
+bool common_interrupted(struct cmd_ctx *ctx, struct c2s_interrupted *out, struct c2s_error *err)
+{
+    struct c2s_error none = {0};
+    *out = (struct c2s_interrupted){0};
+    if (!c2s_session_current(ctx->session) || c2s_session_interrupted(ctx->session, out, &none) ||
+        none.code == C2S_STATE)
+        return true;
+    *err = none;
+    return false;
+}

@@ -44,6 +44,10 @@ bool common_layer(const struct c2s_version *v, const char *name, int *layer,
 /* True when numbers up to 255 go into a model that scales nothing itself: most such models want
  * them divided by 255. */
 bool common_is_unscaled(const struct c2s_dataset *data, const struct c2s_model *m);
+/* The training that `retrain --resume` goes on with now; step NULL = none. End with
+ * c2s_interrupted_finish. */
+bool common_interrupted(struct cmd_ctx *ctx, struct c2s_interrupted *out,
+                        struct c2s_error *err) C2S_MUST_CHECK;
 /* A sheet of one line. */
 bool common_say(struct cmd_ctx *ctx, struct c2s_error *err, const char *fmt, ...)
     C2S_PRINTF(3, 4) C2S_MUST_CHECK;

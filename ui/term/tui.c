@@ -3,6 +3,7 @@
 #include "tui.h"
 #include "tui_private.h"
 
+#include "cmd/common.h"
 #include "text/sink_text.h"
 #include "view/glyph.h"
 
@@ -327,13 +328,26 @@ static int next_key(struct tui *t)
     return key;
 }
 
+static void say_welcome(struct tui *t)
+{
+    struct c2s_interrupted training;
+    struct c2s_error ignored = {0};
+    if (common_interrupted(t->ctx, &training, &ignored) && training.step)
+        tui_say(t, SHEET_WARNING,
+                "a training of v%lld was interrupted after epoch %d; Next: ':retrain --resume'",
+                (long long)training.version, training.n_epochs);
+    else
+        tui_say(t, SHEET_PLAIN, "? lists the keys, : takes any command");
+    c2s_interrupted_finish(&training);
+}
+
 static void loop(struct tui *t)
 {
     tui_arrange(t);
     tui_refresh(t);
     select_current(t);
     tui_follow(t);
-    tui_say(t, SHEET_PLAIN, "? lists the keys, : takes any command");
+    say_welcome(t);
     while (!t->wants_leave) {
         tui_paint(t);
         int key = next_key(t);

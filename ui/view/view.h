@@ -87,7 +87,36 @@ struct view_fix { /* what fix was asked and what it said */
 };
 /* v: the current version, after it. */
 struct sheet *view_fixed(const struct c2s_version *v, const struct view_fix *f);
-struct sheet *view_version(const struct c2s_version *v, const char *tags);
+
+struct view_training { /* one beside the versions */
+    int64_t version;   /* that is trained */
+    char *step, *note; /* owned; note "" = none */
+    int n_epochs;      /* that are kept */
+    bool is_ended;     /* no epoch was better; else it can be gone on with */
+    bool is_live;      /* another shell is at work on it */
+};
+struct view_trainings {
+    struct view_training *at; /* owned; the newest last */
+    int n;
+};
+bool view_trainings_collect(struct c2s_journal *j, struct view_trainings *out,
+                            struct c2s_error *err) C2S_MUST_CHECK;
+void view_trainings_finish(struct view_trainings *t); /* accepts a zeroed one */
+/* The newest interrupted one of a version, or NULL; borrowed. */
+const struct view_training *view_interrupted(const struct view_trainings *t, int64_t version);
+/* "interrupted after epoch 2"; returns out. */
+char *view_training_state(const struct view_training *t, char *out, size_t size);
+/* Those of one version, as lines. */
+void view_add_trainings(struct sheet *s, const struct view_trainings *t, int64_t version);
+
+struct view_version_context {
+    const char *tags;
+    const struct view_trainings *trainings;
+    bool is_current;
+    /* Of the current version: of its parent, when it is the best epoch so far; NULL = none. */
+    const struct c2s_interrupted *so_far;
+};
+struct sheet *view_version(const struct c2s_version *v, const struct view_version_context *context);
 /* "cnn2snn 2.2" */
 const char *view_dialect(enum c2s_dialect dialect);
 
@@ -116,7 +145,9 @@ struct view_history_row { /* one version of the history */
 struct view_history {
     struct view_history_row *rows; /* owned; by id, ascending */
     int n_rows;
+    struct view_trainings trainings;
     int64_t current;
+    bool can_resume;  /* an interrupted training from the current version */
     const char *data; /* borrowed; name of the data of the measures, NULL = none */
 };
 /* Collects the history with the measures on `dataset` (a hash, "" = none). */

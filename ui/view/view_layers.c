@@ -134,9 +134,44 @@ struct sheet *view_layers(const struct c2s_version *v, const struct c2s_findings
     return s;
 }
 
-struct sheet *view_version(const struct c2s_version *v, const char *tags)
+/* What can be gone on with, and how. */
+static void add_resumption(struct sheet *s, const struct c2s_version *v,
+                           const struct view_version_context *c)
+{
+    char name[24];
+    bool is_open = view_interrupted(c->trainings, v->info.id) != NULL;
+    view_add_trainings(s, c->trainings, v->info.id);
+    if (c->so_far)
+        sheet_before(s, SHEET_WARNING,
+                     "so far:   best epoch of a training of %s, interrupted after epoch %d: %s",
+                     view_version_name(c->so_far->version, name, sizeof name), c->so_far->n_epochs,
+                     c->so_far->step);
+    view_version_name(v->info.id, name, sizeof name);
+    if (c->so_far || (is_open && c->is_current))
+        sheet_next(s, "Next: retrain --resume, layers %s, check %s", name, name);
+    else if (is_open)
+        sheet_next(s, "Next: checkout %s, retrain --resume", name);
+    else
+        sheet_next(s, "Next: layers %s, check %s, diff %s OTHER", name, name, name);
+}
+
+static void add_resumption_facts(struct sheet *s, const struct c2s_version *v,
+                                 const struct view_version_context *c)
+{
+    const struct view_training *open = view_interrupted(c->trainings, v->info.id);
+    const char *step = open ? open->step : c->so_far ? c->so_far->step : NULL;
+    sheet_fact_text(s, "interrupted", step);
+    sheet_fact_integer(s, "interrupted_epochs",
+                       open        ? open->n_epochs
+                       : c->so_far ? c->so_far->n_epochs
+                                   : 0);
+    sheet_fact_bool(s, "is_best_so_far", !open && c->so_far);
+}
+
+struct sheet *view_version(const struct c2s_version *v, const struct view_version_context *context)
 {
     const struct c2s_model *m = v->model;
+    const char *tags = context->tags;
     char name[24], parent[24], line[200], bits[64], bytes[32];
     struct sheet *s = sheet_create("%s %s  %s", view_version_name(v->info.id, name, sizeof name),
                                    v->info.name, view_bits(m, bits, sizeof bits));
@@ -150,9 +185,9 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
     if (v->info.note[0])
         sheet_before(s, SHEET_PLAIN, "note:     %s", v->info.note);
     view_add_story(s, v);
+    add_resumption(s, v, context);
     sheet_before(s, SHEET_DIM, "hash:     %.16s  made by %s", v->info.model_hash, v->info.tool);
     view_add_report(s, m, 0);
-    sheet_next(s, "Next: layers %s, check %s, diff %s OTHER", name, name, name);
     view_add_model_facts(s, v);
     sheet_fact_text(s, "parent", v->info.parent ? parent : NULL);
     sheet_fact_text(s, "step", v->info.step);
@@ -161,6 +196,7 @@ struct sheet *view_version(const struct c2s_version *v, const char *tags)
     sheet_fact_text(s, "tool", v->info.tool);
     sheet_fact_text(s, "hash", v->info.model_hash);
     sheet_fact_integer(s, "created", v->info.created);
+    add_resumption_facts(s, v, context);
     view_add_report_facts(s, m);
     sheet_rows_key(s, "layers");
     add_shared_columns(s);
