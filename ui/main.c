@@ -72,6 +72,14 @@ static int screen_width(void)
     return 80;
 }
 
+/* Before anything is printed: the bar goes, and the screen may have another size by now. */
+static void before_output(void *arg)
+{
+    struct program *p = arg;
+    progress_bar_clear(&p->bar);
+    p->sink.width = p->bar.columns = p->ctx.columns = screen_width();
+}
+
 static void set_up_output(struct program *p)
 {
     const struct options *o = &p->options;
@@ -87,8 +95,8 @@ static void set_up_output(struct program *p)
     p->bar.out = can_paint && tells_progress ? stderr : NULL;
     p->bar.lines = !can_paint && tells_progress ? stderr : NULL;
     p->bar.columns = p->sink.width;
-    p->sink.before = progress_bar_clear;
-    p->sink.before_arg = &p->bar;
+    p->sink.before = before_output;
+    p->sink.before_arg = p;
     p->ctx = (struct cmd_ctx){.sink = &p->sink.sink,
                               .cancelled = &cancelled,
                               .columns = p->sink.width,

@@ -23,7 +23,8 @@ static char *paint(int columns)
                                 .learning_rate = 7.6e-5};
     struct c2s_progress_event event = {
         .what = "training v2", .done = 95, .total = 100, .training = &now};
-    struct progress_bar b = {.out = out, .columns = columns, .begun = 1e-9, .what = "training v2"};
+    struct progress_bar b = {
+        .out = out, .columns = columns, .pace = {.begun = 1e-9, .what = "training v2"}};
     assert_true(progress_bar_report(&b, &event));
     fclose(out);
     return text;

@@ -2,6 +2,7 @@
 #include "pane_private.h"
 
 #include "text/color.h"
+#include "text/columns.h"
 #include "text/sink_text.h"
 #include "view/glyph.h"
 
@@ -211,7 +212,9 @@ void pane_paint(struct pane *p, bool is_focused)
                  p->top + page < p->n_lines ? p->top + page : p->n_lines, p->n_lines);
     else
         snprintf(title, sizeof title, " %s ", name);
-    screen_frame(&p->area, title, is_focused);
+    char *cut = columns_cut(title, p->area.width - 4);
+    screen_frame(&p->area, cut ? cut : title, is_focused);
+    free(cut);
     if (p->left_out[0])
         paint_left_out(p);
     for (int row = 0; row < page; row++) {

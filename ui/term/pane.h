@@ -43,6 +43,7 @@ void pane_move(struct pane *p, int delta);
 void pane_move_to(struct pane *p, int line); /* negative counts from the end */
 int pane_page(const struct pane *p);         /* lines that fit */
 int pane_wanted_width(const struct pane *p); /* columns that show a list uncut, frame included */
+int pane_used_width(const struct pane *p);   /* that its lines take now, frame included */
 /* Puts the cursor on the row with that key, if there is one. */
 void pane_select(struct pane *p, const char *key);
 const char *pane_key(const struct pane *p); /* of the row under the cursor; borrowed, or NULL */

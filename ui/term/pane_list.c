@@ -126,3 +126,13 @@ int pane_wanted_width(const struct pane *p)
     }
     return widest + PANE_MARKS + PANE_FRAME;
 }
+
+int pane_used_width(const struct pane *p)
+{
+    int widest = 0;
+    for (int i = 0; i < p->n_lines; i++) {
+        int width = glyph_width(p->lines[i].text);
+        widest = width > widest ? width : widest;
+    }
+    return widest + PANE_MARKS + PANE_FRAME;
+}

@@ -2,6 +2,7 @@
 #ifndef UI_PROGRESS_BAR_H
 #define UI_PROGRESS_BAR_H
 
+#include "progress_pace.h"
 #include "view/view.h"
 
 #include <stdio.h>
@@ -11,9 +12,8 @@ struct progress_bar {
     FILE *lines;   /* where the epochs of a training are told one by one instead; NULL = nowhere */
     int columns;   /* of the terminal; 0 = 80 */
     bool is_shown; /* a bar stands on the line */
-    double begun, painted;
-    int64_t first, done; /* at the first and the last report: less means new work */
-    char what[64];
+    double painted;
+    struct progress_pace pace;
     struct view_curve curve; /* of a training */
 };
 

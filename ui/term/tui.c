@@ -4,6 +4,7 @@
 #include "tui_private.h"
 
 #include "cmd/common.h"
+#include "text/columns.h"
 #include "text/sink_text.h"
 #include "view/glyph.h"
 
@@ -234,10 +235,15 @@ static void place(struct pane *p, int top, int left, int height, int width)
     p->area = (struct screen_area){.top = top, .left = left, .height = height, .width = width};
 }
 
-/* Columns that a list needs, between two bounds. */
-static int fit(const struct pane *p, int least, int most)
+/* Columns that a list needs between two bounds: of columns that have no room there, none. */
+static int fit(struct pane *p, int least, int most)
 {
     int wanted = pane_wanted_width(p);
+    if (wanted > most) {
+        place(p, 0, 0, p->area.height ? p->area.height : MIN_HEIGHT, most);
+        pane_layout(p);
+        wanted = pane_used_width(p);
+    }
     return wanted < least ? least : wanted > most ? most : wanted;
 }
 
@@ -272,6 +278,15 @@ void tui_arrange(struct tui *t)
         pane_layout(&p[i]);
 }
 
+/* A line of the screen; what does not fit ends in '~', not in half a number. */
+static void paint_cut(int top, int width, enum sheet_role role, enum screen_style style,
+                      const char *text)
+{
+    char *cut = columns_cut(text, width);
+    screen_text(top, 0, width, role, style, cut ? cut : text);
+    free(cut);
+}
+
 void tui_paint(struct tui *t)
 {
     int height, width;
@@ -288,11 +303,11 @@ void tui_paint(struct tui *t)
         screen_refresh();
         return;
     }
-    screen_text(0, 0, width, SHEET_PLAIN, SCREEN_REVERSE, t->head);
+    paint_cut(0, width, SHEET_PLAIN, SCREEN_REVERSE, t->head);
     for (int i = 0; i < TUI_PANE_COUNT; i++)
         if (!t->is_zoomed || i == (int)t->focus)
             pane_paint(&t->panes[i], i == (int)t->focus);
-    screen_text(height - 2, 0, width, t->status_role, SCREEN_NORMAL, t->status);
+    paint_cut(height - 2, width, t->status_role, SCREEN_NORMAL, t->status);
     char footer[256];
     tui_footer(t, width, footer, sizeof footer);
     if (t->prompt.sign)

@@ -1,21 +1,39 @@
 /* Commands in a thread of their own: the screen shows progress, takes keys and can cancel. */
 #include "tui_private.h"
 
+#include "view/glyph.h"
+
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #define WAIT_MS   30 /* most commands end before anything need be shown */
 #define REDRAW_MS 100
+
+/* "training v2  45 %  12 s left" */
+static void tell_how_far(struct tui_job *job, const struct c2s_progress_event *e)
+{
+    char count[80] = "", left[32] = "", done[32], total[32];
+    double now = progress_seconds();
+    progress_pace_note(&job->pace, e, now);
+    double seconds = progress_pace_left(&job->pace, e, now);
+    if (!e->training)
+        snprintf(count, sizeof count, "  %s of %s", sheet_group_digits(e->done, done, sizeof done),
+                 sheet_group_digits(e->total, total, sizeof total));
+    if (seconds >= 0 && now - job->pace.begun >= 1)
+        snprintf(left, sizeof left, "  %.0f s left", seconds);
+    if (e->total > 0)
+        snprintf(job->how_far, sizeof job->how_far, "%.30s%s  %.0f %%%s", e->what, count,
+                 100.0 * (double)e->done / (double)e->total, left);
+    else
+        snprintf(job->how_far, sizeof job->how_far, "%.30s ...", e->what);
+}
 
 /* Called by the thread of the job. */
 static bool note_progress(void *arg, const struct c2s_progress_event *event)
 {
     struct tui_job *job = arg;
     pthread_mutex_lock(&job->lock);
-    snprintf(job->what, sizeof job->what, "%s", event->what);
-    job->done = event->done;
-    job->total = event->total;
+    tell_how_far(job, event);
     job->training[0] = '\0';
     if (event->training) {
         view_curve_add(&job->curve, event->training);
@@ -73,19 +91,16 @@ static void handle_key(struct tui *t, struct tui_job *job, int key)
 
 static void show_progress(struct tui *t, struct tui_job *job)
 {
+    int height, width;
+    screen_size(&height, &width);
     pthread_mutex_lock(&job->lock);
     const char *how = job->is_cancelled  ? "stopping"
                       : job->training[0] ? "Esc stops"
                                          : "Esc cancels";
-    if (job->training[0])
-        tui_say(t, SHEET_PLAIN, "%s  %.0f %%  %s   %s", job->what,
-                100.0 * (double)job->done / (double)job->total, job->training, how);
-    else if (job->total > 0)
-        tui_say(t, SHEET_PLAIN, "%s  %lld of %lld  %.0f %%   %s", job->what, (long long)job->done,
-                (long long)job->total, 100.0 * (double)job->done / (double)job->total, how);
-    else
-        tui_say(t, SHEET_PLAIN, "%s ...   %s", job->what[0] ? job->what : job->line, how);
+    tui_say(t, SHEET_PLAIN, "%s%s   %s%s%s", job->how_far[0] ? job->how_far : job->line,
+            job->how_far[0] ? "" : " ...", how, job->training[0] ? "   " : "", job->training);
     pthread_mutex_unlock(&job->lock);
+    glyph_keep_parts(t->status, width);
     tui_paint(t);
 }
 

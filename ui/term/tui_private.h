@@ -5,6 +5,7 @@
 #include "cmd/cmd.h"
 #include "view/view.h"
 #include "pane.h"
+#include "progress_pace.h"
 
 #include <pthread.h>
 
@@ -26,8 +27,8 @@ struct tui_job {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t ended;
     bool is_done, is_cancelled;
-    char what[64];
-    int64_t done, total;
+    struct progress_pace pace;
+    char how_far[160];       /* "evaluating v2  450 of 1,000  45 %  2 s left"; "" = not told yet */
     struct view_curve curve; /* of a training */
     char training[200];      /* its line; "" = other work */
 };

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #define GAP         2  /* between columns; 1 when there is no room */
-#define COMFORT     14 /* text is shortened to this before columns are left out, */
-#define TIGHT       8  /* and to this afterwards */
+#define COMFORT     14 /* text is shortened to this before columns are left out or go below */
+#define TIGHT       8  /* and to this when one is alone with the keys */
 #define MIN_COLUMN  6  /* nothing is wrapped below this */
 #define MAX_KEYS    3
 #define NOTE_INDENT 6 /* of lines under a row */
@@ -312,7 +312,7 @@ static void print_table(struct text_sink *t, const struct sheet *s)
     for (int c = 0; l.at && c < s->n_columns; c++)
         if (s->columns[c].name)
             l.at[l.n++] = columns_measure(s, c, s->columns[c].name);
-    if (l.n > 0 && (fit(&l, t->width, COMFORT) || fit(&l, t->width, TIGHT))) {
+    if (l.n > 0 && fit(&l, t->width, COMFORT)) {
         print_rows(&l, true);
         tell_left_out(&l);
     } else if (l.n > 0) {

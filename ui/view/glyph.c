@@ -83,6 +83,16 @@ size_t glyph_wrap(const char *text, int columns, size_t *skip)
     return end;
 }
 
+void glyph_keep_parts(char *line, int columns)
+{
+    size_t fit = glyph_fit(line, columns), end = fit;
+    if (line[fit] == '\0')
+        return;
+    while (end > 1 && strncmp(line + end - 1, "  ", 2) != 0)
+        end--;
+    line[end > 1 ? end - 1 : fit] = '\0';
+}
+
 char *glyph_clean(const char *text)
 {
     char *clean = malloc(strlen(text) + 1);
