@@ -52,8 +52,34 @@ static void what_does_not_fit_goes_whole(void **state)
     free(whole);
 }
 
+static void the_pace_is_that_of_the_work_at_hand(void **state)
+{
+    (void)state;
+    struct progress_pace p = {0};
+    struct c2s_progress_event e = {.what = "training v2", .done = 40, .total = 100};
+    progress_pace_note(&p, &e, 10); /* goes on with what was begun before */
+    assert_true(progress_pace_left(&p, &e, 10) < 0);
+    e.done = 60;
+    progress_pace_note(&p, &e, 14);
+    assert_float_equal(progress_pace_left(&p, &e, 14), 8, 1e-6); /* 20 in 4 s, 40 to go */
+    e.done = 5;
+    progress_pace_note(&p, &e, 20); /* less than before: begun anew */
+    assert_true(progress_pace_left(&p, &e, 20) < 0);
+    e.done = 10;
+    progress_pace_note(&p, &e, 21);
+    assert_float_equal(progress_pace_left(&p, &e, 21), 18, 1e-6);
+    e.what = "evaluating v2";
+    progress_pace_note(&p, &e, 30);
+    assert_true(progress_pace_left(&p, &e, 30) < 0);
+    e.total = 0; /* nobody knows how much there is */
+    e.done = 20;
+    progress_pace_note(&p, &e, 31);
+    assert_true(progress_pace_left(&p, &e, 31) < 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_goes_whole)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_does_not_fit_goes_whole),
+                                       cmocka_unit_test(the_pace_is_that_of_the_work_at_hand)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,6 +143,52 @@ static void bits_are_summed_up(void **state)
     c2s_model_destroy(m);
 }
 
+static void one_is_no_plural(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    char out[200];
+    int64_t dims[1] = {1};
+    struct c2s_model *m = c2s_model_create("m", &err);
+    assert_non_null(m);
+    struct c2s_layer *only = chain_add(m, C2S_OP_DENSE, "a");
+    only->params[C2S_BIAS] = c2s_tensor_create(C2S_F32, 1, dims, &err);
+    assert_non_null(strstr(view_model_line(m, out, sizeof out), ", 1 layer, 1 parameter"));
+    assert_null(strstr(out, "layers"));
+    assert_null(strstr(out, "parameters"));
+    c2s_model_destroy(m);
+}
+
+static void trainings_are_told_by_how_they_ended(void **state)
+{
+    (void)state;
+    char interrupted[] = "retrain --epochs 5", tried[] = "retrain --lr 1", none[] = "",
+         note[] = "the loss is no number", out[200];
+    struct view_training at[] = {
+        {.version = 2, .step = interrupted, .note = none, .n_epochs = 1},
+        {.version = 2, .step = interrupted, .note = none, .n_epochs = 2},
+        {.version = 2, .step = tried, .note = note, .n_epochs = 1, .is_ended = true},
+        {.version = 2, .step = interrupted, .note = none, .n_epochs = 3, .is_live = true},
+        {.version = 3, .step = interrupted, .note = none}};
+    struct view_trainings all = {.at = at, .n = 5};
+    assert_ptr_equal(view_interrupted(&all, 2), &at[1]); /* the newest: what --resume takes */
+    assert_ptr_equal(view_interrupted(&all, 3), &at[4]);
+    assert_null(view_interrupted(&all, 1));
+    assert_string_equal(view_training_state(&at[4], out, sizeof out),
+                        "interrupted in its first epoch");
+    struct sheet *s = sheet_create("%s", "");
+    view_add_trainings(s, &all, 2);
+    static const char *const expected[] = {
+        "resume:   interrupted after epoch 1: retrain --epochs 5",
+        "resume:   interrupted after epoch 2: retrain --epochs 5",
+        "tried:    1 epoch, none better; the loss is no number: retrain --lr 1",
+        "trained:  another shell is at work after epoch 3: retrain --epochs 5"};
+    assert_int_equal(s->before.n, 4);
+    for (int i = 0; i < s->before.n; i++)
+        assert_string_equal(s->before.at[i].text, expected[i]);
+    sheet_destroy(s);
+}
+
 /* By kind, each label once; at most as many of a kind as asked for, and the rest counted. */
 static void a_load_report_is_grouped_and_cut(void **state)
 {
@@ -184,6 +230,8 @@ int main(void)
         cmocka_unit_test(an_empty_histogram_is_no_picture),
         cmocka_unit_test(texts_are_short),
         cmocka_unit_test(bits_are_summed_up),
+        cmocka_unit_test(one_is_no_plural),
+        cmocka_unit_test(trainings_are_told_by_how_they_ended),
         cmocka_unit_test(a_load_report_is_grouped_and_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
