@@ -63,6 +63,17 @@ struct pane_line *pane_add_line(struct pane *p, const char *text, size_t n)
     return &grown[p->n_lines++];
 }
 
+/* Bytes of a line of n that fit: for programs, so it is broken anywhere but in a number. */
+static size_t fit_of(const char *line, size_t n, int width)
+{
+    size_t fit = glyph_fit(line, width), whole = fit;
+    if (fit >= n)
+        return n;
+    while (whole > 0 && columns_parts_number(line, whole))
+        whole--;
+    return whole > 0 ? whole : fit;
+}
+
 /* Texts: what the printing sink would print in this width. */
 static void lay_out_text(struct pane *p, int width)
 {
@@ -88,7 +99,7 @@ static void lay_out_text(struct pane *p, int width)
     for (const char *at = text; at && *at;) {
         size_t n = strcspn(at, "\n"), fit = n;
         if (p->mode != TEXT_TABLE) /* tables are wrapped already, and hold colours */
-            fit = glyph_fit(at, width) < n ? glyph_fit(at, width) : n;
+            fit = fit_of(at, n, width);
         if (!pane_add_line(p, at, fit))
             break;
         at += fit + (at[fit] == '\n');

@@ -381,7 +381,7 @@ static const struct key keys[] = {
     {'4', "4", NULL, "commands", ALL, focus_4},
     {'z', "z", "zoom", "this pane on the whole screen, and back", 1 << TUI_DETAIL | 1 << TUI_LOG,
      zoom},
-    {'z', NULL, NULL, NULL, LISTS, zoom},
+    {'z', "z", NULL, "this pane on the whole screen, and back", LISTS, zoom},
     {'r', "r", NULL, "read versions again (another shell may have made some)", ALL, refresh_lists},
     {'?', "?, h", "keys", "this list", ALL, list_keys},
     {'h', NULL, NULL, NULL, ALL, list_keys},
