@@ -15,6 +15,11 @@ struct c2s_train_options c2s_train_defaults(void)
                                       .teacher_share = 0.5};
 }
 
+double c2s_train_gentler_rate(double rate)
+{
+    return fmin(rate / 10, c2s_train_defaults().learning_rate);
+}
+
 const char *c2s_schedule_name(enum c2s_schedule schedule)
 {
     static const char *const names[] = {"constant", "cosine", "step"};

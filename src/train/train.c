@@ -333,7 +333,7 @@ static bool conclude(struct trainer *t, const struct ending *end, struct c2s_tra
                         "stopped before the first epoch ended; nothing was changed");
     if (last_epoch(t) == 0 && end->trouble[0])
         return c2s_fail(err, C2S_STATE, "%s, such as --lr %g", end->trouble,
-                        t->options.learning_rate / 10);
+                        c2s_train_gentler_rate(t->options.learning_rate));
     if (!train_state_result(t, out, err))
         return false;
     report->epochs = t->story.epochs;

@@ -221,6 +221,61 @@ static void a_load_report_is_grouped_and_cut(void **state)
     c2s_model_destroy(m);
 }
 
+static void a_diverged_loss_is_short(void **state)
+{
+    (void)state;
+    char out[160];
+    struct c2s_epoch e = {
+        .epoch = 1, .loss = 11435270.4903, .accuracy = 0.5, .validation_accuracy = NAN};
+    assert_string_equal(view_epoch_line(&e, 2, out, sizeof out),
+                        "epoch 1/2: loss 1.144e+07, accuracy 50.00 %");
+    e.loss = 0.41551;
+    assert_string_equal(view_epoch_line(&e, 2, out, sizeof out),
+                        "epoch 1/2: loss 0.4155, accuracy 50.00 %");
+    struct c2s_train_now now = {
+        .epoch = 1, .n_epochs = 2, .done = 1, .total = 2, .loss = 212074.8857, .learning_rate = 1};
+    struct view_curve none = {0};
+    assert_string_equal(view_train_line(&now, &none, out, sizeof out),
+                        "epoch 1/2  loss 2.121e+05   0.0 %  lr 1");
+}
+
+/* What no epoch of a training bettered is tried again at a rate that can help. */
+static char *advice_after(double rate)
+{
+    struct c2s_epoch before = {.epoch = 0,
+                               .learning_rate = NAN,
+                               .loss = NAN,
+                               .accuracy = NAN,
+                               .validation_loss = 0.5,
+                               .validation_accuracy = 0.8};
+    struct c2s_retrained result = {.parent = 1, .report = {.epochs = &before, .n_epochs = 1}};
+    struct c2s_retrain_plan plan = {.train = c2s_train_defaults()};
+    struct c2s_model *m = chain_create(4, 4, 1);
+    chain_dense(m, "scores", 2);
+    chain_finish(m);
+    struct c2s_version version = {.info = {.id = 1}, .model = m};
+    plan.train.learning_rate = rate;
+    struct view_retrained v = {.version = &version, .result = &result, .plan = &plan};
+    struct sheet *s = view_retrained(&v);
+    char *text = print_sheet(s, (struct print_as){0});
+    sheet_destroy(s);
+    c2s_model_destroy(m);
+    return text;
+}
+
+static void a_rate_that_can_help_is_advised(void **state)
+{
+    (void)state;
+    char *text = advice_after(1000);
+    assert_non_null(strstr(text, "retrain --lr 0.0005 (the usual rate; this was 1000)"));
+    free(text);
+    text = advice_after(5e-4);
+    assert_non_null(strstr(text, "retrain --lr 5e-05, or more --epochs"));
+    free(text);
+    assert_true(c2s_train_gentler_rate(1000) == 5e-4);
+    assert_true(c2s_train_gentler_rate(1e-3) == 1e-4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +288,8 @@ int main(void)
         cmocka_unit_test(one_is_no_plural),
         cmocka_unit_test(trainings_are_told_by_how_they_ended),
         cmocka_unit_test(a_load_report_is_grouped_and_cut),
+        cmocka_unit_test(a_diverged_loss_is_short),
+        cmocka_unit_test(a_rate_that_can_help_is_advised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

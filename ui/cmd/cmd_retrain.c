@@ -186,7 +186,8 @@ const struct cmd_entry entry_retrain = {
              .type = ARG_CHOICE,
              .choices = schedules,
              .help = "of the learning rate: cosine (default, down to 0), constant, step "
-                     "(a tenth after half, again after three quarters)"},
+                     "(a tenth after half, again after three quarters); epochs are listed "
+                     "with the rate of their last step"},
             {.name = "--batch",
              .value = "B",
              .type = ARG_INTEGER,

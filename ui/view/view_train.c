@@ -43,30 +43,41 @@ char *view_curve_text(const struct view_curve *c, bool use_blocks, char *out, si
     return out;
 }
 
+/* "0.4155"; a diverged one "2.121e+05": its digits tell nothing. */
+static char *loss_text(double loss, int digits, char *out, size_t size)
+{
+    if (fabs(loss) < 1000)
+        snprintf(out, size, "%.*f", digits, loss);
+    else
+        snprintf(out, size, "%.4g", loss);
+    return out;
+}
+
 char *view_train_line(const struct c2s_train_now *now, const struct view_curve *c, char *out,
                       size_t size)
 {
-    char curve[4 * VIEW_CURVE_POINTS + 1];
+    char curve[4 * VIEW_CURVE_POINTS + 1], loss[32];
     if (now->done == 0)
         snprintf(out, size, "measuring it as it is");
     else
-        snprintf(out, size, "epoch %d/%d  loss %.3f %s  %.1f %%  lr %.2g", now->epoch,
-                 now->n_epochs, now->loss, view_curve_text(c, glyph_is_utf8(), curve, sizeof curve),
-                 100 * now->accuracy, now->learning_rate);
+        snprintf(out, size, "epoch %d/%d  loss %s %s  %.1f %%  lr %.2g", now->epoch, now->n_epochs,
+                 loss_text(now->loss, 3, loss, sizeof loss),
+                 view_curve_text(c, glyph_is_utf8(), curve, sizeof curve), 100 * now->accuracy,
+                 now->learning_rate);
     return out;
 }
 
 char *view_epoch_line(const struct c2s_epoch *e, int n_epochs, char *out, size_t size)
 {
-    char validation[48] = "";
+    char validation[48] = "", loss[32];
     if (!isnan(e->validation_accuracy))
         snprintf(validation, sizeof validation, ", validation %.2f %%",
                  100 * e->validation_accuracy);
     if (e->epoch == 0)
         snprintf(out, size, "before: validation %.2f %%", 100 * e->validation_accuracy);
     else
-        snprintf(out, size, "epoch %d/%d: loss %.4f, accuracy %.2f %%%s", e->epoch, n_epochs,
-                 e->loss, 100 * e->accuracy, validation);
+        snprintf(out, size, "epoch %d/%d: loss %s, accuracy %.2f %%%s", e->epoch, n_epochs,
+                 loss_text(e->loss, 4, loss, sizeof loss), 100 * e->accuracy, validation);
     return out;
 }
 
@@ -80,12 +91,17 @@ static const struct c2s_epoch *row_of(const struct c2s_train_report *r, int epoc
     return NULL;
 }
 
-static void add_number(struct sheet *s, double value, int digits)
+/* For machines, then for people. */
+static void add_loss(struct sheet *s, double value)
 {
-    if (isnan(value))
+    char text[32];
+    if (isnan(value)) {
         sheet_none(s);
-    else
-        sheet_real(s, value, digits);
+        sheet_none(s);
+        return;
+    }
+    sheet_real(s, value, 4);
+    sheet_text(s, loss_text(value, 4, text, sizeof text));
 }
 
 static void add_share(struct sheet *s, double value)
@@ -98,11 +114,13 @@ static void add_share(struct sheet *s, double value)
 
 static void add_rate(struct sheet *s, double value)
 {
-    add_number(s, value, 6);
-    if (isnan(value))
+    if (isnan(value)) {
         sheet_none(s);
-    else
-        sheet_textf(s, "%.2g", value);
+        sheet_none(s);
+        return;
+    }
+    sheet_real(s, value, 6);
+    sheet_textf(s, "%.2g", value);
 }
 
 static void add_epochs(struct sheet *s, const struct c2s_train_report *r)
@@ -110,13 +128,15 @@ static void add_epochs(struct sheet *s, const struct c2s_train_report *r)
     sheet_rows_key(s, "epochs");
     sheet_column(s, "epoch", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "epoch", SHEET_RIGHT);
-    sheet_column(s, "loss", "loss", SHEET_RIGHT);
+    sheet_column(s, "loss", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "loss", SHEET_RIGHT);
     sheet_column(s, "accuracy", "accuracy", SHEET_RIGHT);
-    sheet_column(s, "validation_loss", "val loss", SHEET_RIGHT);
+    sheet_column(s, "validation_loss", NULL, SHEET_RIGHT);
+    sheet_column(s, NULL, "val loss", SHEET_RIGHT);
     sheet_minor(s, 2);
     sheet_column(s, "validation_accuracy", "validation", SHEET_RIGHT);
     sheet_column(s, "learning_rate", NULL, SHEET_RIGHT);
-    sheet_column(s, NULL, "lr", SHEET_RIGHT);
+    sheet_column(s, NULL, "last lr", SHEET_RIGHT);
     sheet_minor(s, 1);
     sheet_column(s, "seconds", NULL, SHEET_RIGHT);
     sheet_column(s, "is_kept", NULL, SHEET_LEFT);
@@ -130,9 +150,9 @@ static void add_epochs(struct sheet *s, const struct c2s_train_report *r)
             sheet_text(s, "before");
         else
             sheet_integer(s, e->epoch);
-        add_number(s, e->loss, 4);
+        add_loss(s, e->loss);
         add_share(s, e->accuracy);
-        add_number(s, e->validation_loss, 4);
+        add_loss(s, e->validation_loss);
         add_share(s, e->validation_accuracy);
         add_rate(s, e->learning_rate);
         sheet_real(s, e->seconds, 1);
@@ -217,7 +237,11 @@ static void tell_nothing_better(struct sheet *s, const struct view_retrained *v)
         sheet_after(s, SHEET_DIM,
                     "if it was trained on the same data before, it knew the validation samples: "
                     "--validation DATASET decides on others");
-    sheet_next(s, "Next: retrain --lr %g, or more --epochs", v->plan->train.learning_rate / 10);
+    double usual = c2s_train_defaults().learning_rate, rate = v->plan->train.learning_rate;
+    if (rate > usual)
+        sheet_next(s, "Next: retrain --lr %g (the usual rate; this was %g)", usual, rate);
+    else
+        sheet_next(s, "Next: retrain --lr %g, or more --epochs", c2s_train_gentler_rate(rate));
 }
 
 static void tell_version(struct sheet *s, const struct view_retrained *v)

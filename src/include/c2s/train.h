@@ -39,6 +39,8 @@ struct c2s_train_options {
 };
 /* What a training is unless told otherwise. */
 struct c2s_train_options c2s_train_defaults(void);
+/* What to try after a training at this rate did harm: a tenth of it, at most the usual one. */
+double c2s_train_gentler_rate(double rate);
 
 struct c2s_train_now {                    /* how far a training is */
     int epoch, n_epochs;                  /* epoch from 1 */
