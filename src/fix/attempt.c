@@ -17,6 +17,14 @@ bool fix_is_wanted(const struct fix_run *run, const struct c2s_model *m,
            (!layers || (f->layer >= 0 && c2s_glob_match(layers, m->layers[f->layer]->name)));
 }
 
+struct c2s_check_options fix_deciding_options(const struct c2s_check_options *asked)
+{
+    struct c2s_check_options options = *asked;
+    options.data = NULL;
+    options.input_scale = options.input_shift = 0;
+    return options;
+}
+
 struct c2s_check_options fix_options(const struct fix_run *run, const struct c2s_model *m,
                                      struct c2s_check_options options)
 {

@@ -159,9 +159,7 @@ static bool work(struct fix_run *run, const struct c2s_model *original, struct c
 static bool begin(struct fix_run *run, const struct c2s_model *m, struct c2s_error *err)
 {
     const struct c2s_fix_request *request = run->request;
-    run->check = request->check;
-    run->check.data = NULL;
-    run->check.input_scale = run->check.input_shift = 0;
+    run->check = fix_deciding_options(&request->check);
     if (request->rule && !(run->rule = c2s_rule_find(request->rule)))
         return c2s_fail(err, C2S_USAGE, "there is no rule %s; 'help rules' lists all",
                         request->rule);

@@ -27,6 +27,8 @@ bool fix_attempt(struct fix_run *run, int fix, const struct c2s_finding *finding
                  struct fix_attempt *out, struct c2s_error *err) C2S_MUST_CHECK;
 void fix_attempt_finish(struct fix_attempt *a);
 
+/* What decides which fix is taken: the model alone, not data or its scaling. */
+struct c2s_check_options fix_deciding_options(const struct c2s_check_options *asked);
 /* options as they are for m: whether it takes integers may have changed. */
 struct c2s_check_options fix_options(const struct fix_run *run, const struct c2s_model *m,
                                      struct c2s_check_options options);

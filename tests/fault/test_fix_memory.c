@@ -74,8 +74,32 @@ static void every_allocation_may_fail(void **state)
     assert_true(n_failures > 1000);
 }
 
+static void offers_fail_as_a_whole(void **state)
+{
+    (void)state;
+    const struct c2s_fix_request request = {.check = {.level = C2S_LEVEL_AKD1000}};
+    struct c2s_model *m = sketched(cases[0].line);
+    struct c2s_findings f;
+    struct c2s_error err = {0};
+    unsigned offers[100];
+    assert_ok(c2s_check(m, &request.check, &f, &err), &err);
+    assert_true(f.n_rows > 0 && f.n_rows <= 100);
+    bool ok = false;
+    long n = 0;
+    while (!ok) {
+        c2s_alloc_fail_after(++n);
+        ok = c2s_fix_offers(m, &request, &f, offers, &err);
+        c2s_alloc_fail_after(0);
+        assert_true(ok || err.code == C2S_NOMEM);
+    }
+    assert_true(n > 100);
+    c2s_findings_finish(&f);
+    c2s_model_destroy(m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_may_fail),
+                                       cmocka_unit_test(offers_fail_as_a_whole)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,40 @@ static int size_behind(int size, const char *word)
     return strstr(word, " same") ? size : is_conv ? size - 4 : is_depthwise ? size - 2 : size;
 }
 
+/* What is offered for the findings of a rule is what fix then does when asked for the rule. */
+static int check_offers(const struct c2s_model *m, const char *line, bool integers)
+{
+    struct c2s_fix_request request = {
+        .check = {.level = C2S_LEVEL_AKD1000, .input_is_integers = integers}};
+    struct c2s_findings f;
+    struct c2s_error err = {0};
+    unsigned offers[200];
+    int n_offered = 0;
+    assert_ok(c2s_check(m, &request.check, &f, &err), &err);
+    assert_true(f.n_rows <= 200);
+    assert_ok(c2s_fix_offers(m, &request, &f, offers, &err), &err);
+    for (int i = 0; i < f.n_rows; i++) {
+        const struct c2s_rule_info *rule = f.rows[i].rule;
+        unsigned any = 0;
+        for (int k = 0; k < f.n_rows; k++)
+            any |= f.rows[k].rule == rule ? offers[k] : 0;
+        n_offered += offers[i] != 0;
+        for (int approximate = 0; approximate < 2 && strcmp(rule->id, "N062") != 0; approximate++) {
+            struct c2s_fix_report r;
+            struct fix_asked asked = {
+                .rule = rule->id, .approximate = approximate, .integers = integers};
+            c2s_model_destroy(fix_net(m, &asked, &r));
+            bool is_offered = any & (C2S_FIX_EXACT | (approximate ? C2S_FIX_APPROXIMATE : 0));
+            if (is_offered != (r.n_changes > 0))
+                fail_msg("%s: %s %s offered, %d changes", line, rule->id,
+                         is_offered ? "is" : "is not", r.n_changes);
+            c2s_fix_report_finish(&r);
+        }
+    }
+    c2s_findings_finish(&f);
+    return n_offered;
+}
+
 /* Words thrown together: most make no sense to Akida, and many cannot be fixed. */
 static void any_chain_ends_and_keeps_its_function(void **state)
 {
@@ -213,7 +247,7 @@ static void any_chain_ends_and_keeps_its_function(void **state)
                                        "dense 4",
                                        "flatten; dense 4 act=relu; bn; dense 3"};
     const int n_words = sizeof words / sizeof words[0], n_ends = sizeof ends / sizeof ends[0];
-    int n_changes = 0;
+    int n_changes = 0, n_offered = 0;
     for (int i = 0; i < N_NETS; i++) {
         struct plan p = {.line = "in 24,26,4"};
         series_seed(5000 + (uint64_t)i);
@@ -227,6 +261,7 @@ static void any_chain_ends_and_keeps_its_function(void **state)
         }
         add(&p, ends[series_random_int(n_ends)]);
         struct c2s_model *m = sketched(p.line);
+        n_offered += i % 10 ? 0 : check_offers(m, p.line, i / 10 % 2);
         for (int approximate = 0; approximate < 2; approximate++) {
             struct c2s_fix_report r;
             struct fix_asked asked = {.approximate = approximate, .integers = i % 2};
@@ -243,6 +278,7 @@ static void any_chain_ends_and_keeps_its_function(void **state)
         c2s_model_destroy(m);
     }
     assert_true(n_changes > N_NETS);
+    assert_true(n_offered > N_NETS / 10);
 }
 
 int main(void)

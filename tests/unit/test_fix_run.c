@@ -311,6 +311,38 @@ static void what_no_engine_computes_is_not_called_measured(void **state)
     c2s_model_destroy(m);
 }
 
+/* By the layer that a finding is about, not by its rule. */
+static void what_would_help_is_offered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *layer;
+        unsigned offer;
+    } expected[] = {{"dw_2", C2S_FIX_EXACT}, {"leaky_3", C2S_FIX_APPROXIMATE}, {"flatten_4", 0}};
+    struct c2s_model *m = sketched("in 12,12,3; conv 8 3 same; dw 3 same; leaky; flatten; dense 4");
+    struct c2s_fix_request request = request_of(NULL, NULL);
+    struct c2s_layer *l = series_layer(m, "flatten_4");
+    struct c2s_error err = {0};
+    struct c2s_findings f;
+    unsigned offers[40];
+    int n = 0;
+    l->op = C2S_OP_UNKNOWN;
+    assert_ok(c2s_layer_set_text(&l->class_name, "Lambda", &err), &err);
+    assert_ok(c2s_check(m, &request.check, &f, &err), &err);
+    assert_true(f.n_rows <= 40);
+    assert_ok(c2s_fix_offers(m, &request, &f, offers, &err), &err);
+    for (int i = 0; i < f.n_rows; i++)
+        for (size_t k = 0; k < sizeof expected / sizeof expected[0]; k++)
+            if (strcmp(f.rows[i].rule->id, "E004") == 0 &&
+                strcmp(m->layers[f.rows[i].layer]->name, expected[k].layer) == 0) {
+                assert_int_equal(offers[i], expected[k].offer);
+                n++;
+            }
+    assert_int_equal(n, 3);
+    c2s_findings_finish(&f);
+    c2s_model_destroy(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +356,7 @@ int main(void)
         cmocka_unit_test(layers_that_others_read_stay),
         cmocka_unit_test(splitting_keeps_every_reader),
         cmocka_unit_test(what_no_engine_computes_is_not_called_measured),
+        cmocka_unit_test(what_would_help_is_offered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

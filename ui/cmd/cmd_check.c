@@ -4,6 +4,7 @@
 #include "view/view.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Looks at the data in use, if any; data that cannot be read is told, and left out. */
@@ -26,11 +27,23 @@ static bool survey(struct cmd_ctx *ctx, const char *version, struct view_check *
     return true;
 }
 
+static bool find_offers(const struct c2s_version *v, const struct c2s_check_options *options,
+                        struct view_check *c, unsigned **out, struct c2s_error *err)
+{
+    const struct c2s_fix_request request = {.check = *options,
+                                            .takes_integers = c2s_session_takes_integers};
+    c->offers = *out = calloc((size_t)c->findings->n_rows + 1, sizeof **out);
+    if (!*out)
+        return c2s_fail_nomem(err);
+    return c2s_fix_offers(v->model, &request, c->findings, *out, err);
+}
+
 static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
     const struct c2s_version *v;
     struct c2s_findings findings = {0};
     struct c2s_survey looked = {0};
+    unsigned *offers = NULL;
     struct view_check c = {.findings = &findings};
     if (!common_version(ctx, a, "VERSION", &v, err))
         return false;
@@ -41,7 +54,9 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     options.data = c.survey ? &looked.facts : NULL;
     ok = ok && c2s_check(v->model, &options, &findings, err);
     ctx->gate_failed = ok && findings.n_errors > 0;
-    ok = ok && cmd_show(ctx, view_findings(v, &c), err);
+    ok = ok && find_offers(v, &options, &c, &offers, err) &&
+         cmd_show(ctx, view_findings(v, &c), err);
+    free(offers);
     c2s_findings_finish(&findings);
     c2s_survey_finish(&looked);
     return ok;

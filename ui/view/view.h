@@ -48,6 +48,7 @@ struct sheet *view_layer(const struct c2s_version *v, int layer, const struct c2
                          const struct view_place *place);
 struct view_check { /* what was checked, and how */
     const struct c2s_findings *findings;
+    const unsigned *offers; /* one for each finding: what fix could do about it */
     enum c2s_level level;
     enum c2s_profile profile;
     const char *data;                /* its name; NULL = not asked for, or none in use */

@@ -15,31 +15,45 @@ static bool was_explained(const struct c2s_findings *f, int i)
     return false;
 }
 
-/* "fix E014", or with --approximate; "" = no fix answers the rule, unless asked for by name only.
- * outcome: of that command, in one clause. */
-static char *fix_command(const struct c2s_rule_info *rule, char *out, size_t size,
-                         const char **outcome)
+/* "fix E014", or with --approximate; "" = no fix helps. */
+static char *fix_command(const struct c2s_rule_info *rule, unsigned offer, char *out, size_t size)
 {
-    bool has_exact = false, has_approximate = false;
-    for (const struct c2s_fix_info *fix = c2s_fixes(); fix->id; fix++)
-        if (!fix->is_optional && strstr(fix->rules, rule->id))
-            *(fix->is_exact ? &has_exact : &has_approximate) = true;
     out[0] = '\0';
-    if (has_exact || has_approximate)
-        snprintf(out, size, "fix %s%s", rule->id, has_exact ? "" : " --approximate");
-    *outcome = !has_exact        ? "the outputs change"
-               : has_approximate ? "outputs kept; --approximate tries more"
-                                 : "the outputs stay the same";
+    if (offer)
+        snprintf(out, size, "fix %s%s", rule->id, offer & C2S_FIX_EXACT ? "" : " --approximate");
     return out;
 }
 
-static void add_finding(struct sheet *s, const struct c2s_model *m, const struct c2s_findings *f,
+/* One line for all findings of a rule, of which a fix may help some. */
+static void add_fix(struct sheet *s, const struct view_check *c, const struct c2s_rule_info *rule)
+{
+    char command[40], which[48] = "";
+    unsigned any = 0;
+    int n = 0, n_helped = 0;
+    for (int i = 0; i < c->findings->n_rows; i++) {
+        bool is_of_rule = c->findings->rows[i].rule == rule;
+        n += is_of_rule;
+        n_helped += is_of_rule && c->offers[i];
+        any |= is_of_rule ? c->offers[i] : 0;
+    }
+    if (!any)
+        return;
+    if (n_helped < n)
+        snprintf(which, sizeof which, " for %d of these %d", n_helped, n);
+    sheet_note(s, SHEET_PLAIN, "fix: '%s' tries it%s; %s",
+               fix_command(rule, any, command, sizeof command), which,
+               !(any & C2S_FIX_EXACT)      ? "the outputs change"
+               : any & C2S_FIX_APPROXIMATE ? "outputs kept; --approximate tries more"
+                                           : "the outputs stay the same");
+}
+
+static void add_finding(struct sheet *s, const struct c2s_model *m, const struct view_check *c,
                         int i)
 {
+    const struct c2s_findings *f = c->findings;
     const struct c2s_finding *row = &f->rows[i];
     const struct c2s_rule_info *rule = row->rule;
     char fix[40];
-    const char *outcome;
     sheet_row(s, SHEET_PLAIN);
     sheet_text(s, rule->id);
     sheet_mark(s, severity_role[rule->severity]);
@@ -55,13 +69,12 @@ static void add_finding(struct sheet *s, const struct c2s_model *m, const struct
     sheet_text(s, rule->reason);
     sheet_text(s, rule->remedy);
     sheet_text(s, rule->source);
-    sheet_text(s, fix_command(rule, fix, sizeof fix, &outcome)[0] ? fix : NULL);
+    sheet_text(s, fix_command(rule, c->offers[i], fix, sizeof fix)[0] ? fix : NULL);
     if (was_explained(f, i))
         return;
     sheet_note(s, SHEET_DIM, "why: %s", rule->reason);
     sheet_note(s, SHEET_PLAIN, "do:  %s", rule->remedy);
-    if (fix[0])
-        sheet_note(s, SHEET_PLAIN, "fix: '%s' tries it; %s", fix, outcome);
+    add_fix(s, c, rule);
 }
 
 /* How far the model gets, in one clause. */
@@ -116,13 +129,10 @@ static void add_columns(struct sheet *s)
 }
 
 /* Something may be done about the errors without leaving the program. */
-static bool has_fixable_error(const struct c2s_findings *f)
+static bool has_fixable_error(const struct view_check *c)
 {
-    char fix[40];
-    const char *unused;
-    for (int i = 0; i < f->n_rows; i++)
-        if (f->rows[i].rule->severity == C2S_ERROR &&
-            fix_command(f->rows[i].rule, fix, sizeof fix, &unused)[0])
+    for (int i = 0; i < c->findings->n_rows; i++)
+        if (c->findings->rows[i].rule->severity == C2S_ERROR && c->offers[i])
             return true;
     return false;
 }
@@ -144,7 +154,7 @@ struct sheet *view_findings(const struct c2s_version *v, const struct view_check
     sheet_rows_key(s, "findings");
     add_columns(s);
     for (int i = 0; i < f->n_rows; i++)
-        add_finding(s, v->model, f, i);
+        add_finding(s, v->model, c, i);
     add_data(s, c);
     enum sheet_role role = f->n_errors ? SHEET_ERROR : f->n_warnings ? SHEET_WARNING : SHEET_GOOD;
     sheet_after(s, role, "%s, %s, %s in %s for %s%s%s: %s",
@@ -154,7 +164,7 @@ struct sheet *view_findings(const struct c2s_version *v, const struct view_check
                 c->profile == C2S_PROFILE_PRODUCTION ? "" : " ",
                 c->profile == C2S_PROFILE_PRODUCTION ? "" : c2s_profile_name(c->profile),
                 verdict(f, c->level, is_quantized));
-    if (has_fixable_error(f))
+    if (has_fixable_error(c))
         sheet_next(s, "Next: fix --all --dry-run; help %s says more; layers shows where",
                    f->rows[0].rule->id);
     else if (f->n_errors + f->n_warnings > 0)

@@ -68,4 +68,14 @@ bool c2s_fix(const struct c2s_model *m, const struct c2s_fix_request *request,
              struct c2s_fix_report *report, struct c2s_error *err) C2S_MUST_CHECK;
 void c2s_fix_report_finish(struct c2s_fix_report *r); /* accepts a zeroed one */
 
+enum { C2S_FIX_EXACT = 1, C2S_FIX_APPROXIMATE = 2 };
+/* f are findings of m. out[i], one for each of its rows: which kinds of fixes would take it out,
+ * tried on a copy without the proof that c2s_fix makes; 0 = none would as the model is. Optional
+ * fixes do not count. Of the request, check and takes_integers are read. In models and lists so
+ * long that trying takes seconds, the last findings get what the table says of their rule. Fails:
+ * NOMEM. */
+bool c2s_fix_offers(const struct c2s_model *m, const struct c2s_fix_request *request,
+                    const struct c2s_findings *f, unsigned *out,
+                    struct c2s_error *err) C2S_MUST_CHECK;
+
 #endif
