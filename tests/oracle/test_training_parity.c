@@ -111,7 +111,7 @@ static void compare(struct recorded *r, const char *name, const float *ours, int
     r->n_compared++;
 }
 
-static void compare_tensor(void *arg, const char *name, const struct c2s_tensor *value)
+static void compare_tensor(void *arg, const char *name, struct c2s_tensor *value)
 {
     compare(arg, name, c2s_f32(value), c2s_tensor_count(value));
 }

@@ -37,8 +37,8 @@ bool steps_start(struct training_steps *t, const struct steps_options *options,
     const struct c2s_parameter *parameters;
     int n;
     *t = (struct training_steps){.learning_rate = options->learning_rate};
-    if (!c2s_dataset_open(options->data, &(struct c2s_dataset_options){.scale = 255}, &t->data,
-                          err) ||
+    struct c2s_dataset_options dataset = {.scale = options->scale > 0 ? options->scale : 255};
+    if (!c2s_dataset_open(options->data, &dataset, &t->data, err) ||
         !prepare_model(t, options->model, err) || !prepare_batch(t, options->batch, err) ||
         !c2s_gradients_create(options->engine, t->model, &gradients, &t->gradients, err))
         return false;
@@ -97,12 +97,26 @@ void steps_visit_weights(const struct training_steps *t, int step, const struct 
     char name[256];
     for (int i = 0; i < t->model->n_layers; i++)
         for (int role = 0; role < C2S_ROLE_COUNT; role++) {
-            const struct c2s_tensor *w = t->model->layers[i]->params[role];
+            struct c2s_tensor *w = t->model->layers[i]->params[role];
             snprintf(name, sizeof name, "weights%d/%s/%s", step, t->model->layers[i]->name,
                      c2s_role_name((enum c2s_role)role));
             if (w)
                 v->number(v->arg, name, w);
         }
+}
+
+void steps_visit_moments(const struct training_steps *t, const struct steps_visitor *v)
+{
+    int n, n_moments;
+    char name[256];
+    const struct c2s_parameter *p = c2s_gradients_parameters(t->gradients, &n);
+    struct c2s_tensor *const *moments = c2s_optimizer_moments(t->optimizer, &n_moments);
+    for (int i = 0; i < n_moments; i++) {
+        const struct c2s_parameter *of = &p[i / (n_moments / n)];
+        snprintf(name, sizeof name, "moment%d/%s/%s", i % (n_moments / n),
+                 t->model->layers[of->layer]->name, c2s_role_name(of->role));
+        v->number(v->arg, name, moments[i]);
+    }
 }
 
 void steps_finish(struct training_steps *t)

@@ -66,14 +66,14 @@ def read_idx(path, skip):
 class Samples:
     """The order of samples of tests/support/training_steps.h."""
 
-    def __init__(self, data, model, batch):
+    def __init__(self, data, model, batch, scale=255):
         folder = os.path.join(data, "fashion-mnist-1k")
         self.images = read_idx(os.path.join(folder, "t10k-images-idx3-ubyte.gz"), 16)
-        self.images = self.images.reshape(-1, 784).astype("float32") / np.float32(255)
+        self.images = self.images.reshape(-1, 784).astype("float32") / np.float32(scale)
         self.labels = read_idx(os.path.join(folder, "t10k-labels-idx1-ubyte.gz"), 8)
         self.shape = tuple(model.input_shape[1:])
         self.classes = int(np.prod(model.output_shape[1:]))
-        self.batch = batch
+        self.batch, self.scale = batch, scale
 
     def get(self, step):
         chosen = (step * self.batch + np.arange(self.batch)) % len(self.images)
@@ -114,15 +114,14 @@ class Case:
     def __init__(self, data, case, folder):
         name, file, optimizer, rate, batch = case
         self.file = os.path.join(data, file)
-        self.model = cnn2snn.load_quantized_model(self.file)
-        if name.endswith("_average"):
-            self.model = with_average_pools(self.model)
+        self.model = self.load(name)
+        if name.endswith(("_average", "_exact")):
             self.file = os.path.join(folder, name + ".h5")
             self.model.save(self.file, include_optimizer=False)
         for layer in self.model.layers:
             if isinstance(layer, tf.keras.layers.Dropout):
                 layer.rate = 0.0
-        self.samples = Samples(data, self.model, batch)
+        self.samples = Samples(data, self.model, batch, 256 if name.endswith("_exact") else 255)
         ends = self.model.layers[-1].get_config()
         is_softmax = "Softmax" in type(self.model.layers[-1]).__name__ or \
             ends.get("activation") == "softmax"
@@ -131,6 +130,10 @@ class Case:
             tf.keras.optimizers.SGD(rate, momentum=0.9)
         self.model.compile(optimizer=optimizer, loss=loss)
         self.start = self.model.get_weights()
+
+    def load(self, name):
+        model = cnn2snn.load_quantized_model(self.file)
+        return with_average_pools(model) if name.endswith("_average") else model
 
     def start_from(self, seed):
         """The initial weights; with a seed each moved by a rounding."""
@@ -173,16 +176,14 @@ class Case:
         return losses, weights
 
 
-def read_steps(path):
-    """What train_steps wrote, by name."""
+def read_numbers(f):
+    """What train_steps wrote up to an end, by name."""
     found = {}
-    with open(path, "rb") as f:
-        while True:
-            line = f.readline().decode()
-            if not line:
-                return found
-            name, n = line.rsplit(" ", 1)
-            found[name] = np.frombuffer(f.read(4 * int(n)), "float32")
+    while True:
+        name, _, n = f.readline().decode().rpartition(" ")
+        if name in ("", "end"):
+            return found
+        found[name] = np.frombuffer(f.read(4 * int(n)), "float32")
 
 
 def distance(a, b):
@@ -239,10 +240,10 @@ def run_steps(program, engine, data, file, case):
     name, _, optimizer, rate, batch = case
     is_slow = engine == "ref" and name.startswith("fm_sep")
     steps = min(MARKS[1] if is_slow else MARKS[-1], marks_of(name)[-1])
-    with tempfile.NamedTemporaryFile() as out:
-        subprocess.run([program, engine, file, os.path.join(data, "fashion-mnist-1k"), optimizer,
-                        str(rate), str(batch), str(steps), out.name], check=True)
-        found = read_steps(out.name)
+    with subprocess.Popen([program, engine, file, os.path.join(data, "fashion-mnist-1k"),
+                           optimizer, str(rate), str(batch), "255", str(steps)],
+                          stdout=subprocess.PIPE) as process:
+        found = read_numbers(process.stdout)
     losses = found.pop("loss")
     found.update(("loss%d" % mark, losses[:mark]) for mark in MARKS if mark <= steps)
     return found
