@@ -192,7 +192,8 @@ static bool floats_to_bytes(const struct c2s_dataset *d, const float *in, int64_
             return c2s_fail(
                 err, C2S_RANGE,
                 "value %g in sample %lld is no integer of 0..255, which the chip takes; "
-                "integer execution needs the raw pixels",
+                "raw pixels are needed, as they were before they were scaled and saved: data use "
+                "PATH with the --scale and --shift of the training",
                 (double)in[i], (long long)c2s_dataset_source_index(d, first + i / row));
         out[i] = (uint8_t)in[i];
     }

@@ -192,12 +192,8 @@ static bool load_step(struct c2s_session *s, const char *path,
                       bool *is_new, struct c2s_error *err)
 {
     struct c2s_model *model;
-    char note[160];
     if (!c2s_keras_read(path, options, &model, err))
         return false;
-    snprintf(note, sizeof note, "%d of %d tensors read, written by Keras %s", model->n_tensors_read,
-             model->n_tensors_expected, model->keras_version[0] ? model->keras_version : "?");
-    info->note = note;
     if (hash_file(path, info->source_hash, err))
         return session_adopt(s, info, model, is_new, err);
     c2s_model_destroy(model);

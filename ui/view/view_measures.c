@@ -26,7 +26,8 @@ struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled)
                  i->format, i->split, n, i->n < i->n_available ? " of " : "",
                  i->n < i->n_available ? all : "", i->n_available == 1 ? "" : "s", shape,
                  c2s_dtype_name(i->dtype), i->n_classes, i->n_classes == 1 ? "" : "es");
-    sheet_before(s, SHEET_PLAIN, "model input = (raw - %g) / %g", i->shift, i->scale);
+    sheet_before(s, SHEET_PLAIN, "model input = (raw %c %g) / %g", i->shift < 0 ? '+' : '-',
+                 fabs(i->shift), i->scale);
     warn_unscaled(s, is_unscaled);
     sheet_next(s, "Next: eval");
     sheet_fact_text(s, "name", i->name);
