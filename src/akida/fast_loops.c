@@ -1,117 +1,194 @@
-/* Pooling and activation of integer potentials in the order that vectorizes: the innermost loop
- * runs over filters. Results equal those of simulate.c. */
-#include "akida/simulate.h"
+/* Pooling and levels of a convolution's sums, blocks of filters at a time. */
+#include "akida/fast_loops.h"
 
-#include <string.h>
+#include <math.h>
 
-/* The project is built with -O2, where gcc leaves loops of unknown length alone. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define VECTORIZED __attribute__((optimize("O3")))
-#else
-#define VECTORIZED
-#endif
+#include "base/wide_code.h"
 
-VECTORIZED static void keep_larger(int32_t *restrict y, const int32_t *restrict x, int n)
-{
-    for (int i = 0; i < n; i++)
-        y[i] = x[i] > y[i] ? x[i] : y[i];
-}
+enum { BLOCK = 16 }; /* filters in registers */
 
-VECTORIZED static void add(int64_t *restrict y, const int32_t *restrict x, int n)
-{
-    for (int i = 0; i < n; i++)
-        y[i] += x[i];
-}
-
-static void max_pool_pixel(const struct akida_geometry *g, const int32_t *x, const int64_t at[2],
-                           int32_t *y)
-{
-    int n = (int)g->conv[2];
-    bool is_first = true;
-    for (int64_t h = at[0] < 0 ? 0 : at[0]; h < at[0] + g->pool_size[0] && h < g->conv[0]; h++)
-        for (int64_t v = at[1] < 0 ? 0 : at[1]; v < at[1] + g->pool_size[1] && v < g->conv[1];
-             v++) {
-            const int32_t *p = x + (h * g->conv[1] + v) * n;
-            if (is_first)
-                memcpy(y, p, sizeof *y * (size_t)n);
-            else
-                keep_larger(y, p, n);
-            is_first = false;
-        }
-}
-
-enum { CHUNK = 64 };
-
-static bool sum_pool(const struct c2s_akida_layer *l, const int32_t *x, int64_t n_pixels,
-                     int32_t *y, struct c2s_error *err)
-{
-    for (int first = 0; first < l->filters; first += CHUNK) {
-        int n = l->filters - first < CHUNK ? l->filters - first : CHUNK;
-        int64_t sums[CHUNK] = {0};
-        for (int64_t i = 0; i < n_pixels; i++)
-            add(sums, x + i * l->filters + first, n);
-        for (int i = 0; i < n; i++)
-            if (!akida_put_potential(sums[i], &y[first + i], l, err))
-                return false;
-    }
-    return true;
-}
-
-bool akida_fast_pool(const struct c2s_akida_layer *l, const int32_t *x, int64_t batch, int32_t *y,
-                     struct c2s_error *err)
-{
-    struct akida_geometry g;
-    akida_geometry(l, &g);
-    for (int64_t b = 0; b < batch; b++, x += g.conv[0] * g.conv[1] * g.conv[2]) {
-        if (l->pool == C2S_AKIDA_AVERAGE_POOL) {
-            if (!sum_pool(l, x, g.conv[0] * g.conv[1], y, err))
-                return false;
-            y += l->filters;
-            continue;
-        }
-        for (int64_t h = 0; h < g.out[0]; h++)
-            for (int64_t v = 0; v < g.out[1]; v++, y += l->filters) {
-                int64_t at[2] = {h * g.pool_strides[0] - g.pool_pad[0],
-                                 v * g.pool_strides[1] - g.pool_pad[1]};
-                max_pool_pixel(&g, x, at, y);
-            }
-    }
-    return true;
-}
+#define INLINE static inline __attribute__((always_inline))
 
 /* A potential p reaches level k + 1 when (p - T) * 2^bits > k * step, that is when
- * p > T + floor(k * step / 2^bits). */
-void akida_levels(const struct c2s_akida_layer *l, int32_t *levels)
+ * p > T + floor(k * step / 2^bits). No potential lies beyond 2^24, up to where float32 has every
+ * integer. */
+void akida_levels(const struct c2s_akida_layer *l, float *levels)
 {
+    const int64_t limit = INT64_C(1) << 24;
     int n_levels = (1 << l->act_bits) - 1;
     for (int n = 0; n < l->filters; n++) {
         int64_t step = c2s_akida_step(l, n);
         for (int k = 0; k < n_levels; k++) {
             int64_t bound = c2s_i32(l->threshold)[n] + ((k * step) >> l->act_bits);
-            levels[(size_t)k * l->filters + n] = bound > INT32_MAX ? INT32_MAX : (int32_t)bound;
+            levels[(size_t)k * l->filters + n] = bound > limit    ? INFINITY
+                                                 : bound < -limit ? -INFINITY
+                                                                  : (float)bound;
         }
     }
 }
 
-VECTORIZED static void count_levels(const int32_t *restrict levels, int n_levels, int filters,
-                                    const int32_t *restrict p, int32_t *restrict count, int n)
+/* What all pixels share. */
+struct finish {
+    const float *sums;
+    void *y;
+    const float *levels; /* NULL: none */
+    int n_levels;
+    int64_t filters;
+    int64_t row; /* floats from a pixel to that below it */
+};
+
+/* Where one output pixel comes from and goes. */
+struct window {
+    int64_t from, to; /* its first sum under the window, its first result */
+    int64_t size[2];  /* without padding */
+};
+
+INLINE float larger(float a, float b)
 {
-    for (int i = 0; i < n; i++)
-        count[i] = 0;
-    for (int k = 0; k < n_levels; k++)
-        for (int i = 0; i < n; i++)
-            count[i] += p[i] > levels[(size_t)k * filters + i];
+    return a > b ? a : b;
 }
 
-void akida_fast_activation(const int32_t *levels, int n_levels, int filters, const int32_t *p,
-                           int64_t n, uint8_t *y)
+/* The largest sums under the window, of m filters. */
+INLINE void largest(const struct finish *f, const struct window *w, float *p, int m)
 {
-    int32_t count[CHUNK];
-    for (int64_t at = 0; at < n; at += filters)
-        for (int first = 0; first < filters; first += CHUNK) {
-            int width = filters - first < CHUNK ? filters - first : CHUNK;
-            count_levels(levels + first, n_levels, filters, p + at + first, count, width);
-            for (int i = 0; i < width; i++)
-                y[at + first + i] = (uint8_t)count[i];
+    const float *x = f->sums + w->from, *right = x + f->filters;
+    if (w->size[0] == 2 && w->size[1] == 2) { /* what most networks have */
+#pragma omp simd
+        for (int i = 0; i < m; i++)
+            p[i] = larger(larger(x[i], right[i]), larger(x[f->row + i], right[f->row + i]));
+        return;
+    }
+    for (int i = 0; i < m; i++)
+        p[i] = x[i];
+    for (int64_t h = 0; h < w->size[0]; h++)
+        for (int64_t v = h == 0; v < w->size[1]; v++) {
+            const float *other = x + h * f->row + v * f->filters;
+#pragma omp simd
+            for (int i = 0; i < m; i++)
+                p[i] = larger(other[i], p[i]);
         }
+}
+
+INLINE void count_levels(const struct finish *f, const float *bound, const float *p, uint8_t *y,
+                         int m)
+{
+    int32_t count[BLOCK] = {0};
+#pragma GCC unroll 15
+    for (int k = 0; k < f->n_levels; k++, bound += f->filters) {
+#pragma omp simd
+        for (int i = 0; i < m; i++)
+            count[i] += p[i] > bound[i];
+    }
+#pragma omp simd
+    for (int i = 0; i < m; i++)
+        y[i] = (uint8_t)count[i];
+}
+
+/* m filters of one output pixel. */
+INLINE void finish_block(const struct finish *f, struct window w, int64_t filter, int m)
+{
+    float p[BLOCK];
+    w.from += filter;
+    w.to += filter;
+    largest(f, &w, p, m);
+    if (f->levels) {
+        count_levels(f, f->levels + filter, p, (uint8_t *)f->y + w.to, m);
+        return;
+    }
+    for (int i = 0; i < m; i++)
+        ((int32_t *)f->y)[w.to + i] = (int32_t)p[i];
+}
+
+/* The last block may begin before the end of the one in front: computed twice, always whole. */
+WIDE_CODE static void finish_pixel(const struct finish *f, const struct window *w)
+{
+    if (f->filters < BLOCK) {
+        finish_block(f, *w, 0, (int)f->filters);
+        return;
+    }
+    for (int64_t c = 0; c + BLOCK <= f->filters; c += BLOCK)
+        finish_block(f, *w, c, BLOCK);
+    if (f->filters % BLOCK)
+        finish_block(f, *w, f->filters - BLOCK, BLOCK);
+}
+
+/* Rows or columns of the window at `at`, of which *first is the first in the image. */
+static int64_t clip(const struct akida_geometry *g, int axis, int64_t at, int64_t *first)
+{
+    int64_t begin = at * g->pool_strides[axis] - g->pool_pad[axis];
+    int64_t end = begin + g->pool_size[axis];
+    *first = begin < 0 ? 0 : begin;
+    return (end < g->conv[axis] ? end : g->conv[axis]) - *first;
+}
+
+/* Pixels as they are, without a window. */
+static void finish_all(const struct finish *f, int64_t n_pixels)
+{
+    struct window w = {.size = {1, 1}};
+    for (int64_t i = 0; i < n_pixels; i++, w.from = w.to += f->filters)
+        finish_pixel(f, &w);
+}
+
+void akida_fast_finish(const struct c2s_akida_layer *l, const float *levels, const float *sums,
+                       int64_t batch, void *y)
+{
+    struct akida_geometry g;
+    akida_geometry(l, &g);
+    struct finish f = {.sums = sums,
+                       .y = y,
+                       .levels = levels,
+                       .n_levels = (1 << l->act_bits) - 1,
+                       .filters = l->filters,
+                       .row = g.conv[1] * l->filters};
+    if (l->pool == C2S_AKIDA_NO_POOL) {
+        finish_all(&f, batch * g.out[0] * g.out[1]);
+        return;
+    }
+    struct window w = {0};
+    for (int64_t b = 0; b < batch; b++)
+        for (int64_t h = 0; h < g.out[0]; h++) {
+            int64_t row, column;
+            w.size[0] = clip(&g, 0, h, &row);
+            for (int64_t v = 0; v < g.out[1]; v++, w.to += l->filters) {
+                w.size[1] = clip(&g, 1, v, &column);
+                w.from = ((b * g.conv[0] + row) * g.conv[1] + column) * l->filters;
+                finish_pixel(&f, &w);
+            }
+        }
+}
+
+/* total[m] of n pixels. */
+WIDE_CODE static void sum_block(const float *x, int64_t n_pixels, int64_t filters, int64_t *total,
+                                int m)
+{
+    for (int64_t i = 0; i < n_pixels; i++, x += filters) {
+#pragma omp simd
+        for (int k = 0; k < m; k++)
+            total[k] += (int32_t)x[k];
+    }
+}
+
+bool akida_fast_sum(const struct c2s_akida_layer *l, const float *sums, int64_t batch, int32_t *y,
+                    struct c2s_error *err)
+{
+    struct akida_geometry g;
+    akida_geometry(l, &g);
+    int64_t n_pixels = g.conv[0] * g.conv[1];
+    for (int64_t b = 0; b < batch; b++, sums += n_pixels * l->filters, y += l->filters)
+        for (int first = 0; first < l->filters; first += BLOCK) {
+            int m = l->filters - first < BLOCK ? l->filters - first : BLOCK;
+            int64_t total[BLOCK] = {0};
+            sum_block(sums + first, n_pixels, l->filters, total, m);
+            for (int i = 0; i < m; i++)
+                if (!akida_put_potential(total[i], &y[first + i], l, err))
+                    return false;
+        }
+    return true;
+}
+
+WIDE_CODE void akida_fast_to_float(const uint8_t *x, int64_t n, float *y)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i];
 }

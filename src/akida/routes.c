@@ -63,5 +63,7 @@ enum route akida_choose_route(const struct c2s_akida_layer *l, const int8_t *pla
         if (!in_float || !is_exact_in_float(second))
             return ROUTE_LOOPS;
     }
-    return in_integers ? ROUTE_INTEGER : in_float ? ROUTE_FLOAT : ROUTE_LOOPS;
+    if (!in_float)
+        return in_integers ? ROUTE_WIDE : ROUTE_LOOPS;
+    return in_integers ? ROUTE_INTEGER : ROUTE_FLOAT;
 }

@@ -6,8 +6,9 @@
 
 enum route {
     ROUTE_LOOPS,   /* naive loops: always right */
-    ROUTE_INTEGER, /* uint8 x int8 -> int32 */
-    ROUTE_FLOAT    /* float32, where every partial sum is an integer below 2^24 */
+    ROUTE_WIDE,    /* uint8 x int8 -> int32, pooling and levels by naive loops */
+    ROUTE_INTEGER, /* uint8 x int8, sums of at most 2^24 as float32 */
+    ROUTE_FLOAT    /* float32, where every partial sum is an integer of at most 2^24 */
 };
 
 /* The fastest route that is exact for every input the layer can get, whatever instructions the

@@ -34,12 +34,4 @@ bool akida_naive_pool(const struct c2s_akida_layer *l, const int32_t *x, int64_t
 void akida_naive_activation(const struct c2s_akida_layer *l, const int32_t *p, int64_t n,
                             uint8_t *y);
 
-/* Fast loops: the same results from fewer instructions. */
-bool akida_fast_pool(const struct c2s_akida_layer *l, const int32_t *x, int64_t batch, int32_t *y,
-                     struct c2s_error *err);
-/* levels: int32 [2^bits - 1][filters] from akida_levels; y counts the levels below p. */
-void akida_levels(const struct c2s_akida_layer *l, int32_t *levels);
-void akida_fast_activation(const int32_t *levels, int n_levels, int filters, const int32_t *p,
-                           int64_t n, uint8_t *y);
-
 #endif
