@@ -3,36 +3,71 @@
 
 #include <math.h>
 
+#include "base/alloc.h"
 #include "base/wide_code.h"
 
-enum { BLOCK = 16 }; /* filters in registers */
+enum { BLOCK = 16 };             /* filters in registers */
+#define LIMIT (INT64_C(1) << 24) /* up to where float32 has every integer */
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* A potential p reaches level k + 1 when (p - T) * 2^bits > k * step, that is when
- * p > T + floor(k * step / 2^bits). No potential lies beyond 2^24, up to where float32 has every
- * integer. */
-void akida_levels(const struct c2s_akida_layer *l, float *levels)
+/* Whether a division gives the exact level: ceil((p - T) / S) goes wrong only where the quotient,
+ * a multiple of 1 / step, is so close above a whole number below 2^bits that float32 rounds it
+ * there. That takes a step of 2^(25 - bits) or more. T must be a float32 itself. */
+static bool can_divide(const struct c2s_akida_layer *l)
 {
-    const int64_t limit = INT64_C(1) << 24;
-    int n_levels = (1 << l->act_bits) - 1;
+    for (int n = 0; n < l->filters; n++) {
+        int32_t t = c2s_i32(l->threshold)[n];
+        if (c2s_akida_step(l, n) >= INT64_C(1) << (25 - l->act_bits) || t > LIMIT || t < -LIMIT)
+            return false;
+    }
+    return true;
+}
+
+/* A potential p reaches level k + 1 when (p - T) * 2^bits > k * step, that is when
+ * p > T + floor(k * step / 2^bits). */
+static void set_bounds(struct akida_levels *levels, const struct c2s_akida_layer *l)
+{
     for (int n = 0; n < l->filters; n++) {
         int64_t step = c2s_akida_step(l, n);
-        for (int k = 0; k < n_levels; k++) {
+        for (int k = 0; k < levels->top; k++) {
             int64_t bound = c2s_i32(l->threshold)[n] + ((k * step) >> l->act_bits);
-            levels[(size_t)k * l->filters + n] = bound > limit    ? INFINITY
-                                                 : bound < -limit ? -INFINITY
-                                                                  : (float)bound;
+            levels->numbers[(size_t)k * l->filters + n] = bound > LIMIT    ? INFINITY
+                                                          : bound < -LIMIT ? -INFINITY
+                                                                           : (float)bound;
         }
     }
+}
+
+bool akida_levels_init(struct akida_levels *levels, const struct c2s_akida_layer *l,
+                       struct c2s_error *err)
+{
+    levels->top = (1 << l->act_bits) - 1;
+    levels->divides = can_divide(l);
+    size_t rows = levels->divides ? 2 : (size_t)levels->top;
+    levels->numbers = c2s_aligned(sizeof *levels->numbers * rows * (size_t)l->filters);
+    if (!levels->numbers)
+        return c2s_fail_nomem(err);
+    if (!levels->divides)
+        set_bounds(levels, l);
+    for (int n = 0; levels->divides && n < l->filters; n++) {
+        levels->numbers[n] = (float)c2s_i32(l->threshold)[n];
+        levels->numbers[l->filters + n] = (float)c2s_akida_step(l, n) / (float)(1 << l->act_bits);
+    }
+    return true;
+}
+
+void akida_levels_finish(struct akida_levels *levels)
+{
+    c2s_free(levels->numbers);
+    *levels = (struct akida_levels){0};
 }
 
 /* What all pixels share. */
 struct finish {
     const float *sums;
     void *y;
-    const float *levels; /* NULL: none */
-    int n_levels;
+    struct akida_levels levels;
     int64_t filters;
     int64_t row; /* floats from a pixel to that below it */
 };
@@ -73,15 +108,32 @@ INLINE void count_levels(const struct finish *f, const float *bound, const float
                          int m)
 {
     int32_t count[BLOCK] = {0};
-#pragma GCC unroll 15
-    for (int k = 0; k < f->n_levels; k++, bound += f->filters) {
+    for (int k = 0; k < f->levels.top; k++, bound += f->filters) {
 #pragma omp simd
         for (int i = 0; i < m; i++)
             count[i] += p[i] > bound[i];
     }
-#pragma omp simd
     for (int i = 0; i < m; i++)
         y[i] = (uint8_t)count[i];
+}
+
+/* A step of 0 divides to an infinity, or to NaN where p is the threshold: the top, or 0. */
+INLINE void divide_levels(const struct finish *f, const float *threshold, const float *p,
+                          uint8_t *y, int m)
+{
+    const float *step = threshold + f->filters;
+    const float top = (float)f->levels.top;
+    int32_t level[BLOCK];
+#pragma omp simd
+    for (int i = 0; i < m; i++) {
+        float v = (p[i] - threshold[i]) / step[i];
+        v = v > 0.0f ? v : 0.0f;
+        v = v < top ? v : top;
+        int32_t whole = (int32_t)v;
+        level[i] = whole + ((float)whole < v);
+    }
+    for (int i = 0; i < m; i++)
+        y[i] = (uint8_t)level[i];
 }
 
 /* m filters of one output pixel. */
@@ -91,12 +143,14 @@ INLINE void finish_block(const struct finish *f, struct window w, int64_t filter
     w.from += filter;
     w.to += filter;
     largest(f, &w, p, m);
-    if (f->levels) {
-        count_levels(f, f->levels + filter, p, (uint8_t *)f->y + w.to, m);
-        return;
-    }
-    for (int i = 0; i < m; i++)
-        ((int32_t *)f->y)[w.to + i] = (int32_t)p[i];
+    const float *levels = f->levels.numbers + filter;
+    if (f->levels.divides)
+        divide_levels(f, levels, p, (uint8_t *)f->y + w.to, m);
+    else if (f->levels.top > 0)
+        count_levels(f, levels, p, (uint8_t *)f->y + w.to, m);
+    else
+        for (int i = 0; i < m; i++)
+            ((int32_t *)f->y)[w.to + i] = (int32_t)p[i];
 }
 
 /* The last block may begin before the end of the one in front: computed twice, always whole. */
@@ -129,15 +183,14 @@ static void finish_all(const struct finish *f, int64_t n_pixels)
         finish_pixel(f, &w);
 }
 
-void akida_fast_finish(const struct c2s_akida_layer *l, const float *levels, const float *sums,
-                       int64_t batch, void *y)
+void akida_fast_finish(const struct c2s_akida_layer *l, const struct akida_levels *levels,
+                       const float *sums, int64_t batch, void *y)
 {
     struct akida_geometry g;
     akida_geometry(l, &g);
     struct finish f = {.sums = sums,
                        .y = y,
-                       .levels = levels,
-                       .n_levels = (1 << l->act_bits) - 1,
+                       .levels = *levels,
                        .filters = l->filters,
                        .row = g.conv[1] * l->filters};
     if (l->pool == C2S_AKIDA_NO_POOL) {

@@ -8,13 +8,21 @@
 
 /* sums: float32 [batch, conv], integers of at most 2^24. */
 
-/* levels: float32 [2^act_bits - 1][filters]; a potential's level is the number of those below it.
- */
-void akida_levels(const struct c2s_akida_layer *l, float *levels);
+/* How a layer's potentials become levels. Zeroed: not at all, the layer has no activation. */
+struct akida_levels {
+    int top;        /* 2^act_bits - 1 */
+    bool divides;   /* by the step; else a level is the number of bounds below the potential */
+    float *numbers; /* owned: [threshold, step][filters], or bounds [top][filters] */
+};
+/* Fails: NOMEM. */
+bool akida_levels_init(struct akida_levels *levels, const struct c2s_akida_layer *l,
+                       struct c2s_error *err) C2S_MUST_CHECK;
+void akida_levels_finish(struct akida_levels *levels); /* accepts a zeroed one */
+
 /* Max pooling or none, then levels: y is uint8 [batch, out], or int32, the potentials themselves,
- * when levels is NULL. */
-void akida_fast_finish(const struct c2s_akida_layer *l, const float *levels, const float *sums,
-                       int64_t batch, void *y);
+ * when there are no levels. */
+void akida_fast_finish(const struct c2s_akida_layer *l, const struct akida_levels *levels,
+                       const float *sums, int64_t batch, void *y);
 /* Global average pooling, which sums: y is int32 [batch, filters]. Fails: RANGE when a sum leaves
  * int32. */
 bool akida_fast_sum(const struct c2s_akida_layer *l, const float *sums, int64_t batch, int32_t *y,

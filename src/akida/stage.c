@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "akida/fast_loops.h"
 #include "base/alloc.h"
 
 /* Bytes of sums that a tile should have at most: part of what a core's second cache keeps. */
@@ -52,14 +51,7 @@ bool akida_stage_init(struct akida_stage *s, const struct c2s_akida_layer *l, bo
     s->pads_input =
         l->type == C2S_AKIDA_INPUT_CONVOLUTIONAL && l->padding_value != 0 && l->padding == C2S_SAME;
     s->route = akida_choose_route(l, s->plain, s->pads_input);
-    if (!l->has_activation)
-        return true;
-    s->levels =
-        c2s_aligned(sizeof *s->levels * (size_t)((1 << l->act_bits) - 1) * (size_t)l->filters);
-    if (!s->levels)
-        return c2s_fail_nomem(err);
-    akida_levels(l, s->levels);
-    return true;
+    return !l->has_activation || akida_levels_init(&s->levels, l, err);
 }
 
 static void release_products(struct akida_stage *s)
@@ -73,7 +65,7 @@ void akida_stage_finish(struct akida_stage *s)
 {
     release_products(s);
     c2s_free(s->plain);
-    c2s_free(s->levels);
+    akida_levels_finish(&s->levels);
 }
 
 static int64_t choose_tile(const struct akida_stage *s, int64_t batch)
@@ -216,7 +208,7 @@ static bool run_tile(const struct akida_stage *s, struct akida_scratch *scratch,
     if (s->route != ROUTE_LOOPS && !run_products(s, scratch, x, err))
         return false;
     if (is_float && s->l->pool != C2S_AKIDA_AVERAGE_POOL) {
-        akida_fast_finish(s->l, s->levels, scratch->sums.data, s->tile, y);
+        akida_fast_finish(s->l, &s->levels, scratch->sums.data, s->tile, y);
         return true;
     }
     if (!pool_tile(s, scratch, x, &pooled, err))

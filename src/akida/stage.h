@@ -4,6 +4,7 @@
 #define C2S_AKIDA_STAGE_H
 
 #include "akida/dnnl_integer.h"
+#include "akida/fast_loops.h"
 #include "akida/routes.h"
 
 struct akida_buffer {
@@ -22,7 +23,7 @@ struct akida_stage {
     const struct c2s_akida_layer *l; /* borrowed */
     struct akida_geometry g;
     int8_t *plain; /* owned */
-    float *levels; /* owned; NULL: the naive loops count, or there is no activation */
+    struct akida_levels levels;
     enum route route;
     bool pads_input;                      /* with another value than 0 */
     int64_t batch, tile;                  /* samples: of a run, and of the products */
