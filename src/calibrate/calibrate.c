@@ -13,20 +13,23 @@ struct kind {
     const char *name;
     bool (*run)(struct calibration *c, struct c2s_error *err);
     const char *subject; /* what it works on, when a model has none */
+    const char *looks_at;
     bool needs_data;
 };
 
 static const struct kind kinds[] = {
     [C2S_CALIBRATE_RANGES] = {"ranges", calibrate_ranges,
                               "no activation whose range could be set; quantize needs ReLU layers",
-                              true},
+                              "ReLU layers and quantized activations", true},
     [C2S_CALIBRATE_BATCH_NORM] = {"batch-norm", calibrate_batch_norm,
                                   "no batch normalization (quantize folds them); calibrate the "
                                   "version before, or quantize with --no-fold",
-                                  true},
-    [C2S_CALIBRATE_BIAS] = {"bias", calibrate_bias, "no layer with weights", true},
+                                  "BatchNormalization layers", true},
+    [C2S_CALIBRATE_BIAS] = {"bias", calibrate_bias, "no layer with weights", "layers with weights",
+                            true},
     [C2S_CALIBRATE_EQUALIZE] = {"equalize", calibrate_equalize,
-                                "no two kernels that a factor could move between", false},
+                                "no two kernels that a factor could move between",
+                                "layers with weights, in front of others", false},
 };
 
 const char *c2s_calibration_name(enum c2s_calibration c)
@@ -124,9 +127,9 @@ static bool conclude(struct calibration *c, struct c2s_error *err)
     const struct c2s_calibrate_request *r = c->request;
     if (c->report->n_rows == 0 && r->layers)
         return c2s_fail(err, C2S_NOT_FOUND,
-                        "'%s' names no layer that calibrate %s looks at; look at the names in the "
-                        "list of layers",
-                        r->layers, kinds[r->what].name);
+                        "'%s' names no layer that calibrate %s looks at, which are %s; 'layers' "
+                        "lists the names",
+                        r->layers, kinds[r->what].name, kinds[r->what].looks_at);
     if (c->report->n_rows == 0)
         return c2s_fail(err, C2S_STATE, "the model has %s", kinds[r->what].subject);
     if (c->report->n_changed == 0 || !kinds[r->what].needs_data)

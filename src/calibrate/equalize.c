@@ -91,16 +91,16 @@ static bool may_scale_outputs(const struct c2s_layer *l)
 }
 
 /* The neural layer in front of `index` whose factors reach it; else -1, and *in_the_way is the
- * layer that stops them, -1 when the model begins there. */
+ * layer that stops them, -1 when there is none in front. */
 static int layer_in_front(const struct c2s_model *m, int index, int *in_the_way)
 {
     *in_the_way = -1;
     while (m->layers[index]->n_inputs == 1) {
         index = m->layers[index]->inputs[0];
         const struct c2s_layer *l = m->layers[index];
+        *in_the_way = l->op == C2S_OP_INPUT ? -1 : index;
         if (l->op == C2S_OP_INPUT)
             return -1;
-        *in_the_way = index;
         if (!has_one_reader(m, index))
             return -1;
         if (c2s_layer_is_neural(l))
@@ -259,10 +259,14 @@ static bool find_pairs(struct calibration *c, struct pairs *all, struct c2s_erro
         bool is_grouped = l->op == C2S_OP_CONV2D && l->attr.conv.groups != 1;
         if (first >= 0 && is_grouped)
             calibrate_skip(c, calibrate_row(c, l), "it has groups");
-        else if (first >= 0 && calibrate_names(c, m->layers[first])) {
+        else if (first >= 0 && !calibrate_names(c, m->layers[first]))
+            calibrate_skip(c, calibrate_row(c, l),
+                           "its partner '%s' in front of it is not among the layers that are named",
+                           m->layers[first]->name);
+        else if (first >= 0) {
             if (!add_pair(c, all, output_side(m->layers[first]), input_side(l), err))
                 return false;
-        } else if (first < 0 && in_the_way >= 0) {
+        } else if (in_the_way >= 0) {
             tell_obstacle(c, l, in_the_way);
         }
         if (l->op == C2S_OP_SEPARABLE_CONV2D && !add_inner_pair(c, all, l, err))

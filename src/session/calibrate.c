@@ -65,6 +65,11 @@ static bool find_reference(struct c2s_session *s, const struct c2s_calibrate_opt
     out->is_default = out->version == usual.version;
     if (out->version)
         return true;
+    if (!c2s_model_is_quantized(s->current->model))
+        return c2s_fail(err, C2S_STATE,
+                        "v%lld is float, and bias makes up for what quantizing did; quantize "
+                        "first, then calibrate bias",
+                        (long long)s->current->info.id);
     return c2s_fail(err, C2S_STATE,
                     "v%lld came from no version with float weights, so there is nothing to "
                     "correct against; load the float model and quantize it here",

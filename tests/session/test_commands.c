@@ -216,6 +216,7 @@ static void help_explains_every_command_and_rule(void **state)
         run(&b, line);
         fflush(b.out);
         assert_non_null(strstr(b.text, cmd_table[n]->summary));
+        assert_non_null(strstr(b.text, "--json behind any command"));
         for (const struct cmd_arg *arg = cmd_table[n]->args; arg->name; arg++)
             assert_non_null(strstr(b.text, arg->name));
     }

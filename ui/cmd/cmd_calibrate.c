@@ -32,6 +32,11 @@ static bool parse_method(const char *text, struct c2s_calibrate_options *o, stru
                             "percentile takes a number above 0, up to 100, as in percentile=99.9, "
                             "not \"%s\"",
                             text + n);
+        if (o->percentile < 2)
+            return c2s_fail(err, C2S_USAGE,
+                            "percentile is in percent, as in percentile=99.9, not a fraction "
+                            "such as %g",
+                            o->percentile);
     } else {
         return c2s_fail(err, C2S_USAGE, "--method is max, percentile=99.9 or mse, not \"%s\"",
                         text);
@@ -127,9 +132,14 @@ const struct cmd_entry entry_calibrate = {
         "Makes a new version. ranges (default): the max_value of ReLUs without one, or with one "
         "wider than the data needs, so that quantize spreads its levels where the values are; and "
         "of ranged quantized activations. batch-norm: moving means and variances from the data. "
-        "bias: the mean error of quantized layers goes into their biases. equalize: factors move "
-        "between layers so that all channels use the levels alike; the outputs stay the same. "
-        "Shows each layer before and after, and the accuracy on the data in use.",
+        "bias, after quantize: the mean error of quantized layers goes into their biases. "
+        "equalize, on a float model before ranges, because no factor passes a max_value: factors "
+        "move between layers so that all channels use the levels alike; the outputs stay the "
+        "same. It helps SeparableConv2D most, and may harm between other layers: the SQNR of the "
+        "weights tells. ranges takes --method, --bits, --data and --limit; batch-norm takes "
+        "--data and --limit; bias takes --reference, --data and --limit; equalize takes --bits; "
+        "all take --layers and --dry-run. Shows each layer before and after, and the accuracy on "
+        "the data in use.",
     .example = "calibrate --data fashion-mnist-1k,limit=100\n"
                "calibrate bias --data fashion-mnist-1k,limit=100\n"
                "calibrate --method percentile=99.9 --data fashion-mnist-1k --dry-run",
@@ -144,28 +154,31 @@ const struct cmd_entry entry_calibrate = {
              .value = "METHOD",
              .type = ARG_TEXT,
              .help = "of ranges: mse (default): least squared error of the levels; max: the "
-                     "largest value; percentile=99.9: of the values above 0"},
+                     "largest value; percentile=P: what P percent of the values above 0 do not "
+                     "exceed; percentile alone: 99.9"},
             {.name = "--bits",
              .value = "N",
              .type = ARG_INTEGER,
              .low = 1,
              .high = 8,
-             .help = "bits that float activations (equalize: weights) are meant to get (default "
-                     "4)"},
+             .help = "of ranges: bits that float activations are meant to get; of equalize: "
+                     "that weights are meant to get, for the SQNR (default 4)"},
             {.name = "--layers",
              .value = "GLOB",
              .type = ARG_LAYER,
-             .help = "only layers with such names: 're_lu*,conv2d'"},
+             .help = "only layers with such names: 're_lu*,conv2d'; of equalize: both of a pair"},
             {.name = "--data",
              .value = "DATASET",
              .type = ARG_PATH,
-             .help = "PATH[,split=train|test][,scale=X][,shift=Y][,limit=N][,seed=N] (default: "
+             .help = "not of equalize: "
+                     "PATH[,split=train|test][,scale=X][,shift=Y][,limit=N][,seed=N] (default: "
                      "the training data beside the data in use)"},
             {.name = "--limit",
              .value = "N",
              .type = ARG_INTEGER,
              .high = 1e12,
-             .help = "use N samples of it (default 2000; 0: all)"},
+             .help = "not of equalize: use N samples of it (0: all; default: the limit= of "
+                     "DATASET, without one 2000)"},
             {.name = "--reference",
              .value = "VERSION",
              .type = ARG_VERSION,

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What no command lists among its arguments, because all take it. */
+static const char json_line[] =
+    "--json behind any command shows its result as JSON ('mode' chooses for all).";
+
 static bool show_all(struct cmd_ctx *ctx, struct c2s_error *err)
 {
     struct sheet *s = sheet_create("%s", "");
@@ -25,6 +29,7 @@ static bool show_all(struct cmd_ctx *ctx, struct c2s_error *err)
         }
     }
     sheet_after(s, SHEET_PLAIN, "Any unique beginning of a name will do. # begins a comment.");
+    sheet_after(s, SHEET_PLAIN, "%s", json_line);
     sheet_next(s, "Next: help COMMAND, help rules, or help RULE such as E014");
     return cmd_show(ctx, s, err);
 }
@@ -67,6 +72,7 @@ static bool show_command(struct cmd_ctx *ctx, const struct cmd_entry *entry, str
         sheet_textf(s, "%s%s%s", arg->name, arg->value ? " " : "", arg->value ? arg->value : "");
         sheet_text(s, arg->help);
     }
+    sheet_after(s, SHEET_DIM, "%s", json_line);
     if (entry->see)
         sheet_next(s, "See also: %s", entry->see);
     return cmd_show(ctx, s, err);

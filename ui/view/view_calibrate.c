@@ -138,9 +138,14 @@ static void add_title(struct sheet *s, const struct view_calibrated *v)
     if (v->result->report.n_folded > 0)
         sheet_before(s, SHEET_PLAIN, "folded %s first",
                      view_count(v->result->report.n_folded, "batch normalization", n, sizeof n));
-    if (o->what == C2S_CALIBRATE_RANGES || o->what == C2S_CALIBRATE_EQUALIZE)
-        sheet_before(s, SHEET_DIM, "SQNR in dB; what is float as if of %s",
-                     view_count(o->bits ? o->bits : 4, "bit", n, sizeof n));
+    view_count(o->bits ? o->bits : 4, "bit", n, sizeof n);
+    if (o->what == C2S_CALIBRATE_RANGES)
+        sheet_before(s, SHEET_DIM, "SQNR in dB; what is float as if of %s", n);
+    if (o->what == C2S_CALIBRATE_EQUALIZE)
+        sheet_before(s, SHEET_DIM,
+                     "SQNR in dB of the second layer's weights (in a SeparableConv2D of the "
+                     "depthwise ones), as if of %s",
+                     n);
 }
 
 static void add_accuracy(struct sheet *s, const struct view_calibrated *v)
@@ -180,13 +185,33 @@ static void add_difference(struct sheet *s, const struct c2s_calibrate_report *r
                     r->difference);
 }
 
+/* How much better the weights fit their levels, on average over the pairs; in dB. */
+static double mean_gain(const struct c2s_calibrate_report *r)
+{
+    double sum = 0;
+    for (int i = 0; i < r->n_rows; i++)
+        sum += r->rows[i].skipped[0] ? 0 : r->rows[i].sqnr_after - r->rows[i].sqnr_before;
+    return r->n_changed > 0 ? sum / r->n_changed : 0;
+}
+
+/* Between layers with a scale for each filter factors may do harm. */
+static bool equalized_worse(const struct view_calibrated *v)
+{
+    return v->options->what == C2S_CALIBRATE_EQUALIZE && mean_gain(&v->result->report) < -0.05;
+}
+
 static void add_next(struct sheet *s, const struct view_calibrated *v)
 {
     char bits[64];
     const struct c2s_model *m = v->version ? v->version->model : v->from->model;
     bool is_float = strcmp(view_bits(m, bits, sizeof bits), "float") == 0;
     int wanted = v->options->bits ? v->options->bits : 4;
-    if (v->result->report.n_changed == 0)
+    if (equalized_worse(v))
+        sheet_next(s, v->options->is_trial ? "Next: calibrate, or quantize activations 4"
+                                           : "Next: undo, or quantize and eval, to compare");
+    else if (v->result->report.n_changed == 0 && v->options->what == C2S_CALIBRATE_EQUALIZE)
+        sheet_next(s, "Next: calibrate, or quantize activations 4");
+    else if (v->result->report.n_changed == 0)
         sheet_next(s, "Next: layers, hist LAYER --activations");
     else if (v->options->is_trial)
         sheet_next(s, "Next: the same without --dry-run");
@@ -208,6 +233,10 @@ struct sheet *view_calibrated(const struct view_calibrated *v)
     add_table(s, v);
     if (r->n_changed > 0)
         add_difference(s, r);
+    if (equalized_worse(v))
+        sheet_after(s, SHEET_WARNING,
+                    "the weights fit their levels worse than before, by %.1f dB on average",
+                    -mean_gain(r));
     if (r->n_changed > 0)
         add_accuracy(s, v);
     view_version_name(v->version ? v->version->info.id : v->from->info.id, name, sizeof name);
