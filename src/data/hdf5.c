@@ -13,9 +13,10 @@ enum { BLOCK_BYTES = 1 << 22 };
 static bool load_rows(struct h5_file *f, const char *path, enum c2s_dtype dtype,
                       struct data_array *a, struct c2s_error *err)
 {
-    int64_t total, row_bytes = data_array_row(a) * (int64_t)data_element_bytes(a->element);
+    int64_t total;
     if (!data_array_total(a, &total))
         return c2s_fail(err, C2S_FORMAT, "the dataset is too large");
+    int64_t row_bytes = data_array_row(a) * (int64_t)data_element_bytes(a->element);
     a->memory = c2s_malloc((size_t)total);
     if (!a->memory)
         return c2s_fail_nomem(err);

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "h5/h5_object.h"
 #include "h5/magic.h"
+#include "h5/superblock.h"
 
 #define MAX_PATH 4096
 
@@ -53,16 +54,29 @@ static bool check_object(struct h5_file *f, const char *path, haddr_t address,
     return h5_heap_check(&f->heap, address, err) ? true : fail_damaged(f, path, err);
 }
 
-/* Addresses in the file are counted from behind the user block. */
+/* The same of an object whose attributes may never be asked for. */
+static bool check_sizes(struct h5_file *f, const char *path, haddr_t address, struct c2s_error *err)
+{
+    return h5_heap_sizes(&f->heap, address, err) ? true : fail_damaged(f, path, err);
+}
+
+/* The file's bytes, before HDF5 opens it. */
 static bool open_heap(struct h5_file *f, struct c2s_error *err)
 {
-    hsize_t user_block = 0;
+    if (f->memory)
+        h5_heap_in_memory(&f->heap, f->memory, f->bytes);
+    else if (!h5_heap_open(&f->heap, f->path, err))
+        return false;
+    return h5_superblock_check(&f->heap, err) || c2s_fail_at(err, "'%s'", f->path);
+}
+
+static bool check_root(struct h5_file *f, struct c2s_error *err)
+{
     size_t address_bytes = 0, length_bytes = 0;
     H5O_info_t root;
     hid_t creation = H5Fget_create_plist(f->id);
     unsigned tree_k = 0, leaf_k = 0;
-    bool ok = H5Pget_userblock(creation, &user_block) >= 0 &&
-              H5Pget_sym_k(creation, &tree_k, &leaf_k) >= 0 &&
+    bool ok = H5Pget_sym_k(creation, &tree_k, &leaf_k) >= 0 &&
               H5Pget_sizes(creation, &address_bytes, &length_bytes) >= 0;
     H5Pclose(creation);
     if (!ok || address_bytes != 8 || length_bytes != 8)
@@ -70,9 +84,6 @@ static bool open_heap(struct h5_file *f, struct c2s_error *err)
                         "'%s' is an HDF5 file with addresses of %zu bytes; rewrite it with "
                         "h5repack",
                         f->path, address_bytes);
-    if (!(f->memory ? h5_heap_in_memory(&f->heap, f->memory, f->bytes, user_block, err)
-                    : h5_heap_open(&f->heap, f->path, user_block, err)))
-        return false;
     f->heap.tree_k = tree_k;
     f->heap.leaf_k = leaf_k;
     return H5Oget_info2(f->id, &root, H5O_INFO_BASIC) >= 0 ? check_object(f, "/", root.addr, err)
@@ -83,11 +94,15 @@ static bool open_heap(struct h5_file *f, struct c2s_error *err)
 static bool open_file(struct h5_file *f, const char *name, hid_t access, struct c2s_error *err)
 {
     char reason[160];
+    if (!open_heap(f, err)) {
+        H5Pclose(access);
+        return false;
+    }
     f->id = H5Fopen(name, H5F_ACC_RDONLY, access);
     snprintf(reason, sizeof reason, "%s", h5_reason()); /* the next call forgets it */
     H5Pclose(access);
     if (f->id >= 0)
-        return open_heap(f, err);
+        return check_root(f, err);
     bool is_hdf5 =
         f->memory ? memcmp(f->memory, "\x89HDF\r\n\x1a\n", 8) == 0 : H5Fis_hdf5(name) > 0;
     return c2s_fail(err, C2S_FORMAT,
@@ -239,11 +254,11 @@ static bool check_links(struct h5_file *f, const char *path, bool *found, struct
             if (H5Lexists(f->id, prefix, H5P_DEFAULT) <= 0 ||
                 H5Lget_info(f->id, prefix, &info, H5P_DEFAULT) < 0)
                 *found = false;
-            else if (info.type == H5L_TYPE_HARD && kept &&
-                     !check_object(f, prefix, info.u.address, err))
-                return false;
             else if (info.type != H5L_TYPE_HARD)
                 return fail_link(f, prefix, err);
+            else if (kept ? !check_object(f, prefix, info.u.address, err)
+                          : !check_sizes(f, prefix, info.u.address, err))
+                return false;
         }
         *end = kept;
         part = kept ? end + 1 : end;
@@ -352,6 +367,8 @@ static herr_t find_dataset(hid_t group, const char *name, const H5L_info_t *info
         return fail_link(s->f, path, s->err) ? 0 : -1;
     if (n < 0 || (size_t)n >= sizeof path)
         return c2s_fail(s->err, C2S_FORMAT, "a path in '%s' is too long", s->f->path) ? 0 : -1;
+    if (!check_sizes(s->f, path, info->u.address, s->err))
+        return -1;
     hid_t id = H5Oopen(group, name, H5P_DEFAULT);
     H5I_type_t type = id < 0 ? H5I_BADID : H5Iget_type(id);
     if (id >= 0)

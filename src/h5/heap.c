@@ -28,7 +28,8 @@ struct block {
 struct header {
     struct h5_heap *heap;
     int version;
-    bool has_order; /* version 2: messages carry their creation order */
+    bool has_order;  /* version 2: messages carry their creation order */
+    bool sizes_only; /* what messages say is not looked at */
     struct block blocks[MAX_BLOCKS];
     int n_blocks;
     bool is_group; /* with the addresses of its B-tree and local heap */
@@ -67,25 +68,20 @@ bool h5_names_add(struct h5_names *names, const char *text, size_t n, struct c2s
     return true;
 }
 
-bool h5_heap_open(struct h5_heap *heap, const char *path, uint64_t base, struct c2s_error *err)
+bool h5_heap_open(struct h5_heap *heap, const char *path, struct c2s_error *err)
 {
     struct stat info;
-    *heap = (struct h5_heap){.base = base};
+    *heap = (struct h5_heap){0};
     heap->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (heap->fd < 0 || fstat(heap->fd, &info) != 0 || (uint64_t)info.st_size < base)
+    if (heap->fd < 0 || fstat(heap->fd, &info) != 0)
         return c2s_fail(err, C2S_IO, "cannot read '%s'; check your permissions", path);
-    heap->bytes = (uint64_t)info.st_size - base;
+    heap->bytes = (uint64_t)info.st_size;
     return true;
 }
 
-bool h5_heap_in_memory(struct h5_heap *heap, const void *memory, uint64_t n, uint64_t base,
-                       struct c2s_error *err)
+void h5_heap_in_memory(struct h5_heap *heap, const void *memory, uint64_t n)
 {
-    *heap = (struct h5_heap){.fd = -1, .memory = memory, .base = base};
-    if (n < base)
-        return fail_damaged(err);
-    heap->bytes = n - base;
-    return true;
+    *heap = (struct h5_heap){.fd = -1, .memory = memory, .bytes = n};
 }
 
 void h5_heap_close(struct h5_heap *heap)
@@ -244,11 +240,13 @@ static unsigned char *search_block(struct header *h, const struct block *block, 
             break;
         if (type == MESSAGE_CONTINUED)
             *ok = add_continuation(h, p + head, bytes);
+        else if (h->sizes_only)
+            ; /* only where the next block is */
         else if (type == MESSAGE_SYMBOLS)
             *ok = add_symbols(h, p + head, bytes);
         else if (type == MESSAGE_ATTRIBUTE && !is_shared)
             refs = match_attribute(p + head, bytes, name, n);
-        if (!is_shared && !message_fits(type, p + head, bytes))
+        if (!is_shared && !h->sizes_only && !message_fits(type, p + head, bytes))
             *ok = false;
         if (*ok && refs) {
             found = c2s_malloc(*n);
@@ -311,6 +309,21 @@ static bool add_string(struct h5_heap *heap, const unsigned char *reference, str
     if (!text || n < length)
         return fail_damaged(err);
     return h5_names_add(out, (const char *)text, length, err);
+}
+
+bool h5_heap_sizes(struct h5_heap *heap, uint64_t header, struct c2s_error *err)
+{
+    struct header h;
+    uint64_t n;
+    if (h5_addresses_have(&heap->checked, header))
+        return true;
+    bool ok = start_header(&h, heap, header);
+    h.sizes_only = true;
+    for (int i = 0; ok && i < h.n_blocks; i++)
+        search_block(&h, &h.blocks[i], NULL, &n, &ok, err);
+    return ok || c2s_fail(err, C2S_FORMAT,
+                          "an object in the file claims more than the file has; copy or download "
+                          "the file again");
 }
 
 bool h5_heap_check(struct h5_heap *heap, uint64_t header, struct c2s_error *err)

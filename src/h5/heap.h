@@ -18,11 +18,13 @@ struct h5_heap {
     struct h5_addresses checked; /* object headers of groups */
 };
 
-bool h5_heap_open(struct h5_heap *heap, const char *path, uint64_t base,
-                  struct c2s_error *err) C2S_MUST_CHECK;
-bool h5_heap_in_memory(struct h5_heap *heap, const void *memory, uint64_t n, uint64_t base,
-                       struct c2s_error *err) C2S_MUST_CHECK;
+bool h5_heap_open(struct h5_heap *heap, const char *path, struct c2s_error *err) C2S_MUST_CHECK;
+void h5_heap_in_memory(struct h5_heap *heap, const void *memory, uint64_t n);
 void h5_heap_close(struct h5_heap *heap);
+
+/* Fails with FORMAT when a part of the object header at `header` (from base) claims more bytes than
+ * the file can have there: HDF5 1.10 asks for as much memory. */
+bool h5_heap_sizes(struct h5_heap *heap, uint64_t header, struct c2s_error *err) C2S_MUST_CHECK;
 
 /* Fails with FORMAT when an attribute in the object header at `header` (from base) claims more data
  * than it has, or the members of a group cannot be what they say: HDF5 1.10 believes both. */

@@ -1,0 +1,49 @@
+/* Reads the first bytes of an HDF5 file after the HDF5 File Format Specification 3.0, section II.A:
+ * HDF5 1.10 asks for as much memory as the first object header claims to need. */
+#include "h5/superblock.h"
+
+#include <string.h>
+
+#define NO_ADDRESS UINT64_MAX
+
+struct superblock {
+    uint64_t end;             /* of the file, from where it begins */
+    uint64_t root, extension; /* object headers, or NO_ADDRESS */
+};
+
+/* False when it is none of the versions with addresses of 8 bytes. */
+static bool parse(const unsigned char *p, struct superblock *out)
+{
+    int version = p[8];
+    *out = (struct superblock){.extension = NO_ADDRESS};
+    if (version <= 1 && p[13] == 8 && p[14] == 8) {
+        const unsigned char *addresses = p + (version == 0 ? 24 : 28); /* base, free space, end, */
+        out->end = h5_heap_number(addresses + 16, 8);                  /* driver, name of root */
+        out->root = h5_heap_number(addresses + 40, 8);
+        return true;
+    }
+    if ((version != 2 && version != 3) || p[9] != 8 || p[10] != 8)
+        return false;
+    out->extension = h5_heap_number(p + 20, 8);
+    out->end = h5_heap_number(p + 28, 8);
+    out->root = h5_heap_number(p + 36, 8);
+    return true;
+}
+
+bool h5_superblock_check(struct h5_heap *heap, struct c2s_error *err)
+{
+    static const char signature[8] = "\x89HDF\r\n\x1a\n";
+    unsigned char p[96];
+    struct superblock s;
+    uint64_t base = 0;
+    while (h5_heap_read(heap, base, p, sizeof p) && memcmp(p, signature, sizeof signature) != 0)
+        base = base ? 2 * base : 512;
+    if (!h5_heap_read(heap, base, p, sizeof p))
+        return true;
+    heap->base += base;
+    heap->bytes -= base;
+    if (!parse(p, &s) || s.end > heap->bytes)
+        return true;
+    return (s.extension == NO_ADDRESS || h5_heap_sizes(heap, s.extension, err)) &&
+           h5_heap_sizes(heap, s.root, err);
+}
