@@ -1,10 +1,12 @@
 /* Runs a converted network on any number of samples: chunks of them go to lanes, one for each
  * thread. What happens to a chunk is in lane.c. */
 #include <omp.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "akida/lane.h"
 #include "base/alloc.h"
+#include "engine/workers.h"
 
 enum { CHUNK = 32 }; /* samples: bounds memory, keeps what is between two layers in caches */
 
@@ -12,6 +14,7 @@ struct c2s_akida_runner {
     const struct c2s_akida_net *net; /* borrowed, or cut */
     struct c2s_akida_net cut;        /* the first layers of a net; only the array is owned */
     struct akida_lane **lanes;
+    struct workers *workers; /* one for each lane */
     int n_lanes;
     int64_t chunk; /* samples in a chunk; grows up to CHUNK */
 };
@@ -22,7 +25,7 @@ static bool finish_creation(struct c2s_akida_runner *r, bool fast, struct c2s_ak
 {
     int n_lanes = fast ? omp_get_max_threads() : 1;
     r->lanes = c2s_calloc((size_t)n_lanes, sizeof(struct akida_lane *));
-    bool ok = r->lanes ? true : c2s_fail_nomem(err);
+    bool ok = r->lanes ? workers_create(n_lanes, &r->workers, err) : c2s_fail_nomem(err);
     for (int i = 0; ok && i < n_lanes; i++) {
         ok = akida_lane_create(r->net, fast, &r->lanes[i], err);
         r->n_lanes += ok;
@@ -68,6 +71,7 @@ void c2s_akida_runner_destroy(struct c2s_akida_runner *r)
 {
     if (!r)
         return;
+    workers_destroy(r->workers);
     for (int i = 0; i < r->n_lanes; i++)
         akida_lane_destroy(r->lanes[i]);
     c2s_free(r->lanes);
@@ -105,6 +109,9 @@ struct job {
     const uint8_t *x;
     int32_t *y;
     int64_t n, in_size, out_size;
+    atomic_long next;      /* first sample that no lane has taken */
+    atomic_bool is_failed; /* set by the lane that may then write *err */
+    struct c2s_error *err;
 };
 
 /* The last chunk may be short: it is filled up with zeros, computed for nothing. */
@@ -136,46 +143,45 @@ static bool run_chunk(const struct job *j, struct akida_lane *lane, int64_t at,
     return akida_lane_run(lane, j->x + at * j->in_size, NULL, j->y + at * j->out_size, err);
 }
 
-static bool run_lanes(const struct job *j, struct c2s_error *err)
+/* Takes chunks until none is left. */
+static void run_lane(void *arg, int index)
+{
+    struct job *j = arg;
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1); /* of this thread: oneDNN starts no threads inside */
+    for (;;) {
+        int64_t at = atomic_fetch_add(&j->next, j->runner->chunk);
+        struct c2s_error problem = {0};
+        if (at >= j->n || atomic_load(&j->is_failed))
+            break;
+        if (!run_chunk(j, j->runner->lanes[index], at, &problem) &&
+            !atomic_exchange(&j->is_failed, true))
+            *j->err = problem;
+    }
+    omp_set_num_threads(before);
+}
+
+static bool run_lanes(struct job *j, struct c2s_error *err)
 {
     struct c2s_akida_runner *r = j->runner;
     int64_t share = (j->n + r->n_lanes - 1) / r->n_lanes;
     int64_t wanted = share < CHUNK ? share : CHUNK;
     if (r->chunk < wanted)
         r->chunk = wanted;
-    bool ok = true;
-#pragma omp parallel num_threads(r->n_lanes)
-    {
-        struct akida_lane *lane = r->lanes[omp_get_thread_num()];
-        omp_set_num_threads(1); /* of this thread: oneDNN starts no threads inside */
-#pragma omp for schedule(dynamic)
-        for (int64_t at = 0; at < j->n; at += r->chunk) {
-            struct c2s_error problem = {0};
-            bool goes_on;
-#pragma omp atomic read
-            goes_on = ok;
-            if (goes_on && !run_chunk(j, lane, at, &problem)) {
-#pragma omp critical(c2s_akida_error)
-                if (err->code == C2S_OK)
-                    *err = problem;
-#pragma omp atomic write
-                ok = false;
-            }
-        }
-    }
-    return ok;
+    int64_t n_chunks = (j->n + r->chunk - 1) / r->chunk;
+    j->err = err;
+    workers_run(r->workers, n_chunks < r->n_lanes ? (int)n_chunks : r->n_lanes, run_lane, j);
+    return !atomic_load(&j->is_failed);
 }
 
 /* All samples at once on one lane, so that each layer is seen whole. */
 static bool run_watched(const struct job *j, const struct akida_watch *watch, struct c2s_error *err)
 {
-    bool ok = true;
-#pragma omp parallel num_threads(1)
-    {
-        omp_set_num_threads(1);
-        ok = akida_lane_prepare(j->runner->lanes[0], j->n, err) &&
-             akida_lane_run(j->runner->lanes[0], j->x, watch, j->y, err);
-    }
+    int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    bool ok = akida_lane_prepare(j->runner->lanes[0], j->n, err) &&
+              akida_lane_run(j->runner->lanes[0], j->x, watch, j->y, err);
+    omp_set_num_threads(before);
     return ok;
 }
 
