@@ -7,7 +7,7 @@
 #define NO_ADDRESS UINT64_MAX
 
 struct superblock {
-    uint64_t end;             /* of the file, from where it begins */
+    uint64_t end;             /* of the file, user block included */
     uint64_t root, extension; /* object headers, or NO_ADDRESS */
 };
 
@@ -42,7 +42,7 @@ bool h5_superblock_check(struct h5_heap *heap, struct c2s_error *err)
         return true;
     heap->base += base;
     heap->bytes -= base;
-    if (!parse(p, &s) || s.end > heap->bytes)
+    if (!parse(p, &s) || s.end > heap->base + heap->bytes) /* HDF5 sees that it is cut */
         return true;
     return (s.extension == NO_ADDRESS || h5_heap_sizes(heap, s.extension, err)) &&
            h5_heap_sizes(heap, s.root, err);
