@@ -79,6 +79,29 @@ static void check_kind(const struct kind *k, size_t user_block)
     free(bytes);
 }
 
+/* Versions 0 and 1 may name a block that describes a file driver. */
+static void a_driver_that_claims_more(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct h5_file *f;
+    const char *path = in_test_folder("driver.h5");
+    for (int version = 0; version < 2; version++) {
+        size_t n, root = write_kind(path, &kinds[version], 0);
+        unsigned char *bytes = read_file(path, &n);
+        unsigned char *driver = bytes + (version == 0 ? 48 : 52);
+        const uint64_t none = UINT64_MAX, at = root;
+        assert_memory_equal(driver, &none, sizeof none);
+        memcpy(driver, &at, sizeof at);
+        memset(bytes + root + 4, 0xff, 4);
+        write_file(path, bytes, n);
+        err = (struct c2s_error){0};
+        assert_false(h5_open(path, &f, &err));
+        assert_non_null(strstr(err.text, "first block claims more"));
+        free(bytes);
+    }
+}
+
 static void every_superblock(void **state)
 {
     (void)state;
@@ -91,6 +114,9 @@ static void every_superblock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_superblock, make_test_folder, remove_test_folder)};
+        cmocka_unit_test_setup_teardown(every_superblock, make_test_folder, remove_test_folder),
+        cmocka_unit_test_setup_teardown(a_driver_that_claims_more, make_test_folder,
+                                        remove_test_folder),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
