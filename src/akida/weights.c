@@ -33,7 +33,8 @@ static bool quantize(const struct c2s_layer *l, bool is_depthwise, struct c2s_te
 {
     struct c2s_quantizer_spec spec = is_depthwise ? l->quantizer_dw : l->quantizer;
     spec.is_limited = rule == C2S_CONVERT_22;
-    const struct c2s_tensor *trained = is_depthwise ? NULL : l->params[C2S_WEIGHT_THRESHOLD];
+    const struct c2s_tensor *trained =
+        c2s_layer_threshold(l, is_depthwise ? C2S_DEPTHWISE_KERNEL : c2s_layer_main_role(l));
     return c2s_quantizer_scale(&spec, kernel, trained, &result[1], err) &&
            c2s_quantizer_integers(&spec, kernel, result[1], &result[0], err);
 }

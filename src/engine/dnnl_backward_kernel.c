@@ -32,9 +32,10 @@ static bool set_trained(struct backward *b, struct backward_kernel *k, struct c2
 {
     int slot = b->base->slots[k->index * C2S_ROLE_COUNT + k->role];
     bool is_float = k->spec->id == C2S_QUANTIZER_NONE;
-    k->is_trained = b->layers[k->index].has_gradient &&
-                    (slot >= 0 || (c2s_layer_threshold(k->layer, k->role) &&
-                                   gradient_wants(b->base, k->index, C2S_WEIGHT_THRESHOLD)));
+    k->is_trained =
+        b->layers[k->index].has_gradient &&
+        (slot >= 0 || (c2s_layer_threshold(k->layer, k->role) &&
+                       gradient_wants(b->base, k->index, c2s_threshold_role(k->layer, k->role))));
     k->is_direct =
         k->is_trained && slot >= 0 && (is_float || k->is_fast) && count_users(b, slot) == 1;
     if (k->is_direct) {

@@ -47,6 +47,9 @@ static bool is_trainable(const struct c2s_layer *l, int role)
     case C2S_WEIGHT_THRESHOLD:
         return (l->op == C2S_OP_DEPTHWISE_CONV2D ? l->quantizer_dw : l->quantizer).id ==
                C2S_QUANTIZER_TRAINABLE_STD;
+    case C2S_DEPTHWISE_THRESHOLD:
+        return l->op == C2S_OP_SEPARABLE_CONV2D &&
+               l->quantizer_dw.id == C2S_QUANTIZER_TRAINABLE_STD;
     default:
         return false;
     }

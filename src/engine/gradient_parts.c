@@ -52,8 +52,9 @@ static bool add_through_quantizer(struct c2s_gradients *g, int layer, enum c2s_r
                                &d_threshold);
         if (slots[role] >= 0)
             add(g->parameters[slots[role]].gradient, c2s_f32(d_w));
-        if (threshold && slots[C2S_WEIGHT_THRESHOLD] >= 0)
-            *c2s_f32(g->parameters[slots[C2S_WEIGHT_THRESHOLD]].gradient) += (float)d_threshold;
+        int slot = slots[c2s_threshold_role(l, role)];
+        if (threshold && slot >= 0)
+            *c2s_f32(g->parameters[slot].gradient) += (float)d_threshold;
     }
     c2s_tensor_unref(sf);
     c2s_tensor_unref(d_w);

@@ -1,5 +1,7 @@
 /* Convolutions and dense layers forward and back, in double. All three ways go over the same
  * products: forward y += x * w; back dx += dy * w and dw += dy * x. */
+#include <c2s/quantizer.h>
+
 #include "base/alloc.h"
 #include "engine/ref.h"
 #include "engine/ref_train.h"
@@ -106,7 +108,8 @@ static bool begin_backward(struct ref_train *t, int layer, struct c2s_error *err
 /* A kernel's gradient is wanted for its weights, or for the threshold of its quantizer. */
 static bool wants_kernel(const struct ref_train *t, int layer, enum c2s_role role)
 {
-    return gradient_wants(t->g, layer, role) || gradient_wants(t->g, layer, C2S_WEIGHT_THRESHOLD);
+    enum c2s_role threshold = c2s_threshold_role(ref_train_layer(t, layer), role);
+    return gradient_wants(t->g, layer, role) || gradient_wants(t->g, layer, threshold);
 }
 
 static double *new_gradient(const struct c2s_tensor *kernel)

@@ -382,8 +382,6 @@ static void configure_quantizers(struct parse *p, struct c2s_layer *l)
     l->quantizer_dw = main; /* cnn2snn's default when the depthwise one is not given */
     if (!is_absent(c2s_json_get(p->config, "quantizer_dw")))
         read_quantizer(p, c2s_json_get(p->config, "quantizer_dw"), &l->quantizer_dw);
-    if (l->quantizer_dw.id == C2S_QUANTIZER_TRAINABLE_STD)
-        refuse(p, "the quantizer of its depthwise kernel is trainable");
 }
 
 /* Keras 3's own quantization keeps whole numbers and scales of its own. */

@@ -66,10 +66,9 @@ static bool check_scales(const struct c2s_layer *l, const struct c2s_quantizer_s
     limited.is_limited = true;
     unlimited.is_limited = false;
     bool is_18 = dialect == C2S_DIALECT_CNN2SNN_18;
-    bool ok = c2s_quantizer_scale(&limited, l->params[role], l->params[C2S_WEIGHT_THRESHOLD], &with,
-                                  err) &&
-              c2s_quantizer_scale(&unlimited, l->params[role], l->params[C2S_WEIGHT_THRESHOLD],
-                                  &without, err);
+    const struct c2s_tensor *w = l->params[role], *threshold = c2s_layer_threshold(l, role);
+    bool ok = c2s_quantizer_scale(&limited, w, threshold, &with, err) &&
+              c2s_quantizer_scale(&unlimited, w, threshold, &without, err);
     for (int64_t i = 0; ok && i < c2s_tensor_count(with); i++) {
         bool differs = c2s_f32(with)[i] != c2s_f32(without)[i];
         bool is_zero = differs && c2s_f32(without)[i] == 1;
@@ -91,6 +90,16 @@ static bool check_scales(const struct c2s_layer *l, const struct c2s_quantizer_s
     return ok;
 }
 
+/* The trained threshold as a fixed one gives the same scale. */
+static void fix_threshold(struct c2s_layer *l, struct c2s_quantizer_spec *spec, enum c2s_role role)
+{
+    if (spec->id != C2S_QUANTIZER_TRAINABLE_STD)
+        return;
+    spec->id = C2S_QUANTIZER_STD;
+    spec->threshold = *c2s_f32(l->params[role]);
+    c2s_layer_set_param(l, role, NULL);
+}
+
 static bool translate_quantizer(struct c2s_layer *l, enum c2s_dialect dialect,
                                 struct c2s_error *err)
 {
@@ -109,11 +118,9 @@ static bool translate_quantizer(struct c2s_layer *l, enum c2s_dialect dialect,
                           "has a StdPerAxisQuantizer, which cnn2snn 1.8 does not know; use "
                           "dialect 2.2",
                           err);
-    if (!is_18 && l->quantizer.id == C2S_QUANTIZER_TRAINABLE_STD) {
-        /* The trained threshold as a fixed one gives the same scale. */
-        l->quantizer.id = C2S_QUANTIZER_STD;
-        l->quantizer.threshold = *c2s_f32(l->params[C2S_WEIGHT_THRESHOLD]);
-        c2s_layer_set_param(l, C2S_WEIGHT_THRESHOLD, NULL);
+    if (!is_18) {
+        fix_threshold(l, &l->quantizer, C2S_WEIGHT_THRESHOLD);
+        fix_threshold(l, &l->quantizer_dw, C2S_DEPTHWISE_THRESHOLD);
     }
     return true;
 }

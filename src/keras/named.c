@@ -64,7 +64,8 @@ static bool has_tail(const struct group *g, const struct stored *s, const struct
 {
     if (w->role == C2S_DEPTHWISE_KERNEL && s->role == C2S_KERNEL)
         return g->model->layers[w->layer]->op == C2S_OP_DEPTHWISE_CONV2D;
-    return s->role == (int)(w->role == C2S_WEIGHT_THRESHOLD ? C2S_THRESHOLD : w->role);
+    bool is_of_quantizer = w->role == C2S_WEIGHT_THRESHOLD || w->role == C2S_DEPTHWISE_THRESHOLD;
+    return s->role == (int)(is_of_quantizer ? C2S_THRESHOLD : w->role);
 }
 
 /* True when the name is ".../path/TAIL", where path is the layer's own name or "outer/layer". */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <c2s/quantizer.h>
+
 struct list {
     struct keras_wanted *items;
     int n;
@@ -70,9 +72,10 @@ int keras_wanted(const struct c2s_model *m, int index, struct keras_wanted out[K
     default:
         break;
     }
-    if (l->quantizer.id == C2S_QUANTIZER_TRAINABLE_STD ||
-        l->quantizer_dw.id == C2S_QUANTIZER_TRAINABLE_STD)
+    if (l->quantizer.id == C2S_QUANTIZER_TRAINABLE_STD)
         want(g, index, C2S_WEIGHT_THRESHOLD, 0, &channels);
+    if (l->quantizer_dw.id == C2S_QUANTIZER_TRAINABLE_STD)
+        want(g, index, c2s_threshold_role(l, C2S_DEPTHWISE_KERNEL), 0, &channels);
     return list.n;
 }
 

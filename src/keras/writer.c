@@ -209,9 +209,10 @@ static void weight_name(const struct writing *w, int index, enum c2s_role role, 
 {
     const struct c2s_layer *l = w->m->layers[index];
     char quantizer[96];
-    if (role == C2S_WEIGHT_THRESHOLD) {
-        int k = w->first_quantizer[index] + (l->op == C2S_OP_SEPARABLE_CONV2D);
-        keras_quantizer_name(&l->quantizer, k, quantizer, sizeof quantizer);
+    if (role == C2S_WEIGHT_THRESHOLD || role == C2S_DEPTHWISE_THRESHOLD) {
+        bool is_second = role == C2S_WEIGHT_THRESHOLD && l->op == C2S_OP_SEPARABLE_CONV2D;
+        keras_quantizer_name(role == C2S_WEIGHT_THRESHOLD ? &l->quantizer : &l->quantizer_dw,
+                             w->first_quantizer[index] + is_second, quantizer, sizeof quantizer);
         snprintf(out, size, "%s/threshold:0", quantizer);
     } else {
         snprintf(out, size, "%s/%s:0", w->names[index], c2s_role_name(role));

@@ -218,13 +218,17 @@ const struct c2s_quantizer_spec *c2s_layer_quantizer(const struct c2s_layer *l, 
     }
 }
 
+enum c2s_role c2s_threshold_role(const struct c2s_layer *l, enum c2s_role kernel)
+{
+    bool is_second = kernel == C2S_DEPTHWISE_KERNEL && l->op != C2S_OP_DEPTHWISE_CONV2D;
+    return is_second ? C2S_DEPTHWISE_THRESHOLD : C2S_WEIGHT_THRESHOLD;
+}
+
 const struct c2s_tensor *c2s_layer_threshold(const struct c2s_layer *l, enum c2s_role role)
 {
     const struct c2s_quantizer_spec *spec = c2s_layer_quantizer(l, role);
-    bool is_main = role != C2S_DEPTHWISE_KERNEL || l->op == C2S_OP_DEPTHWISE_CONV2D;
-    return spec && spec->id == C2S_QUANTIZER_TRAINABLE_STD && is_main
-               ? l->params[C2S_WEIGHT_THRESHOLD]
-               : NULL;
+    bool is_trained = spec && spec->id == C2S_QUANTIZER_TRAINABLE_STD;
+    return is_trained ? l->params[c2s_threshold_role(l, role)] : NULL;
 }
 
 bool c2s_layer_effective_kernel(const struct c2s_layer *l, enum c2s_role role,

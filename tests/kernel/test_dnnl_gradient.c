@@ -433,6 +433,25 @@ static void quantized_nets(void **state)
     }
 }
 
+/* Both kernels of a separable layer with a trained threshold each. */
+static void separable_thresholds(void **state)
+{
+    (void)state;
+    for (int seed = 1; seed <= 40; seed++) {
+        rng.state = (uint64_t)seed * 32452843;
+        int64_t dims[3];
+        struct c2s_model *m = probed_net(dims);
+        struct c2s_layer *l = random_conv(&rng, m, C2S_OP_SEPARABLE_CONV2D, last(m), dims);
+        struct c2s_quantizer_spec spec = {C2S_QUANTIZER_TRAINABLE_STD, random_int(&rng, 2, 8), 3,
+                                          false};
+        l->attr.conv.function = C2S_FN_LINEAR;
+        l->quantizer = l->quantizer_dw = spec;
+        random_param(&rng, l, C2S_WEIGHT_THRESHOLD, 0, NULL, 1, 3);
+        random_param(&rng, l, C2S_DEPTHWISE_THRESHOLD, 0, NULL, 1, 3);
+        same_on_both(m, false, NULL, seed);
+    }
+}
+
 static void assert_same_bits(const struct training *a, const struct training *b)
 {
     assert_true(a->sum.loss == b->sum.loss);
@@ -629,6 +648,7 @@ int main(void)
         cmocka_unit_test(random_graphs),
         cmocka_unit_test(additions),
         cmocka_unit_test(quantized_nets),
+        cmocka_unit_test(separable_thresholds),
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(trained_net),
         cmocka_unit_test(not_a_number),

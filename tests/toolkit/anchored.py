@@ -27,7 +27,9 @@ edge of a level, and is moved over it by a nudge in TensorFlow as well). Why ste
 - TensorFlow's fused batch normalization sums in float32: its variance is up to 6e-5 off, a number
   that is 5e-10 with exact statistics is 1e-6 there and passes its ReLU. Trained wide, fm_sep has
   the same gradients within 3e-6 on ref; on dnnl three steps have one ReLU or pool decided otherwise.
-- A scalar that is the sum of thousands of numbers of both signs (the step of a QuantizedReLU).
+
+A gradient of one number, of a trained threshold or step, is the sum of thousands of both signs: it
+is compared with its size or `SCALAR` of the norm of all gradients.
 
 Cases named *_exact have scales that are powers of two, in all states, and pixels / 256: integer
 potentials are exact numbers in any order of sums, ties in a maximum pool are ties everywhere, and
@@ -42,7 +44,7 @@ import training
 from training import cnn2snn, np, tf
 
 STEPS, MOVED, CURVE, RUNS, NUDGE = 100, 1e-3, 0.01, 8, 2.0**-22
-SURE = training.SURE
+SURE, SCALAR = training.SURE, 0.01
 MORE = {
     "v22": [
         ("fm_sep_float_wide", "fm_sep.h5", "adam", 0.001, 32),
@@ -250,7 +252,7 @@ def distances(state, step, reference, other):
     gradients = {n: g for n, g in reference.items() if n.startswith("gradient/")}
     total = np.sqrt(sum(norm(g)**2 for g in gradients.values()))
     for name, g in gradients.items():
-        size = norm(g)
+        size = max(norm(g), SCALAR * total if g.size == 1 else 0)
         found[name] = norm(other[name] - g) / (size if size > SURE * total else total)
     after = "weights%d/" % (step + 1)
     for name, w in reference.items():

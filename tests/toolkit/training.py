@@ -91,7 +91,8 @@ def roles(model):
         for variable in layer.weights:
             role = variable.name.split("/")[-1].split(":")[0]
             if role == "threshold" and hasattr(layer, "quantizer"):
-                role = "weight_threshold"
+                is_main = variable is getattr(layer.quantizer, "threshold_", None)
+                role = "weight_threshold" if is_main else "depthwise_threshold"
             found[layer.name + "/" + role] = variable
     return found
 
@@ -304,8 +305,9 @@ def make_trained(path):
     x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
     x = cnn2snn.QuantizedReLU(4, name="relu")(x)
     x = cnn2snn.QuantizedSeparableConv2D(
-        8, 3, cnn2snn.TrainableStdWeightQuantizer(2, 4), quantizer_dw=cnn2snn.MaxQuantizer(4),
-        padding="same", name="separable")(x)
+        8, 3, cnn2snn.TrainableStdWeightQuantizer(2, 4),
+        quantizer_dw=cnn2snn.TrainableStdWeightQuantizer(1.5, 4), padding="same",
+        name="separable")(x)
     x = cnn2snn.QuantizedReLU(2, name="separable_relu")(x)
     x = layers.Flatten(name="flatten")(x)
     x = cnn2snn.QuantizedDense(10, cnn2snn.StdWeightQuantizer(2, 4), name="dense")(x)

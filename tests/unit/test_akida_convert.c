@@ -1,6 +1,7 @@
 /* Conversion: what cannot convert says why, thresholds on numbers computed by hand, which Keras
  * layers an Akida layer stands for. The toolkit's own numbers are in tests/oracle. */
 #include "chains.h"
+#include "nets.h"
 #include "support.h"
 
 #include <math.h>
@@ -106,6 +107,11 @@ static void average_pool(struct c2s_model *m)
 static void softmax_inside(struct c2s_model *m)
 {
     chain_add(m, C2S_OP_SOFTMAX, "odd");
+}
+static void add_separable(struct c2s_model *m)
+{
+    chain_quantize(chain_separable(m, "sep", 4, 3), 4);
+    quantized_relu(m, "relu_1", 4);
 }
 static void reshaped(struct c2s_model *m)
 {
@@ -282,6 +288,33 @@ static void rule_22_stops_scales_at_1000(void **state)
     c2s_model_destroy(m);
 }
 
+/* A trained threshold gives the integers of a fixed one, in both kernels of a separable layer. */
+static void trained_thresholds_count(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    struct c2s_model *m = model_with(add_separable);
+    struct c2s_layer *l = m->layers[c2s_model_find(m, "sep")];
+    struct c2s_akida_net *nets[2];
+    for (int is_trained = 0; is_trained < 2; is_trained++) {
+        enum c2s_quantizer_id id = is_trained ? C2S_QUANTIZER_TRAINABLE_STD : C2S_QUANTIZER_STD;
+        l->quantizer = (struct c2s_quantizer_spec){id, 4, is_trained ? 3 : 1.25f, false};
+        l->quantizer_dw = (struct c2s_quantizer_spec){id, 4, is_trained ? 3 : 0.75f, false};
+        if (is_trained) {
+            c2s_layer_set_param(l, C2S_WEIGHT_THRESHOLD, tensor_of(0, NULL, (float[]){1.25f}));
+            c2s_layer_set_param(l, C2S_DEPTHWISE_THRESHOLD, tensor_of(0, NULL, (float[]){0.75f}));
+        }
+        assert_ok(convert(m, C2S_CONVERT_18, &nets[is_trained], &err), &err);
+    }
+    const struct c2s_akida_layer *a = &nets[0]->layers[1], *b = &nets[1]->layers[1];
+    assert_memory_equal(a->weights->data, b->weights->data, c2s_tensor_bytes(a->weights));
+    assert_memory_equal(a->weights_pw->data, b->weights_pw->data, c2s_tensor_bytes(a->weights_pw));
+    assert_memory_equal(a->act_step->data, b->act_step->data, c2s_tensor_bytes(a->act_step));
+    c2s_akida_net_destroy(nets[0]);
+    c2s_akida_net_destroy(nets[1]);
+    c2s_model_destroy(m);
+}
+
 static void nan_weights_are_refused(void **state)
 {
     (void)state;
@@ -307,6 +340,7 @@ int main(void)
         cmocka_unit_test(layers_in_front_and_behind_belong_to_their_block),
         cmocka_unit_test(unfolded_batch_norm_with_a_negative_gamma),
         cmocka_unit_test(rule_22_stops_scales_at_1000),
+        cmocka_unit_test(trained_thresholds_count),
         cmocka_unit_test(nan_weights_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Gradient engines: what is trained and what stays, statistics of batch normalization, masks of
  * Dropout, quantized layers, and refusals. The numbers of each layer are in tests/kernel. */
 #include "support.h"
+#include "chains.h"
 #include "nets.h"
 
 #include <math.h>
@@ -206,6 +207,62 @@ static void quantized_layers(void **state)
     }
 }
 
+/* Both kernels of a separable layer have a threshold; each gets its own gradient. */
+static void separable_thresholds(void **state)
+{
+    static const enum c2s_role kernels[] = {C2S_DEPTHWISE_KERNEL, C2S_POINTWISE_KERNEL};
+    (void)state;
+    struct c2s_error err = {0};
+    for (int e = 0; e < n_engines; e++) {
+        rng.state = 15;
+        struct c2s_model *m = chain_create(5, 4, 3), *twin = chain_create(5, 4, 3);
+        struct c2s_layer *l = chain_separable(m, "sep", 4, 3);
+        struct c2s_layer *copy = chain_separable(twin, "sep", 4, 3);
+        chain_finish(m);
+        chain_finish(twin);
+        l->quantizer = (struct c2s_quantizer_spec){C2S_QUANTIZER_TRAINABLE_STD, 3, 3, false};
+        l->quantizer_dw = (struct c2s_quantizer_spec){C2S_QUANTIZER_TRAINABLE_STD, 4, 3, false};
+        c2s_layer_set_param(l, C2S_WEIGHT_THRESHOLD, tensor_of(0, NULL, (float[]){1.25f}));
+        c2s_layer_set_param(l, C2S_DEPTHWISE_THRESHOLD, tensor_of(0, NULL, (float[]){0.75f}));
+        for (int k = 0; k < 2; k++) {
+            struct c2s_tensor *fake;
+            assert_ok(c2s_layer_effective_kernel(l, kernels[k], &fake, &err), &err);
+            c2s_layer_set_param(copy, kernels[k], fake);
+        }
+        struct c2s_tensor *x = random_tensor(&rng, 4, DIMS(4, 5, 4, 3), -1, 1);
+        struct c2s_gradients *a = create(engines[e], m, NULL, 0);
+        struct c2s_gradients *b = create(engines[e], twin, NULL, 0);
+        const int64_t units = c2s_tensor_count(x) / 4 / 3 * 4;
+        compute(a, x, 0, units);
+        compute(b, x, 0, units);
+        int n;
+        const struct c2s_parameter *p = c2s_gradients_parameters(a, &n);
+        assert_int_equal(n, 5); /* two kernels, bias, two thresholds */
+        for (int k = 0; k < 2; k++) {
+            enum c2s_role role = c2s_threshold_role(l, kernels[k]);
+            const struct c2s_tensor *w = l->params[kernels[k]], *threshold = l->params[role];
+            const struct c2s_quantizer_spec *spec = c2s_layer_quantizer(l, kernels[k]);
+            struct c2s_tensor *sf, *d_w = c2s_tensor_create(C2S_F32, w->rank, w->dims, &err);
+            double d_threshold;
+            assert_ok(c2s_quantizer_scale(spec, w, threshold, &sf, &err), &err);
+            c2s_quantizer_gradient(&(struct c2s_fake_weights){spec, w, threshold, sf},
+                                   c2s_f32(c2s_gradients_parameters(b, &n)[k].gradient),
+                                   c2s_f32(d_w), &d_threshold);
+            assert_memory_equal(d_w->data, p[k].gradient->data, c2s_tensor_bytes(d_w));
+            const struct c2s_parameter *t = &p[k == 0 ? 4 : 3];
+            assert_int_equal(t->role, role);
+            assert_true(*c2s_f32(t->gradient) == (float)d_threshold && d_threshold != 0);
+            c2s_tensor_unref(sf);
+            c2s_tensor_unref(d_w);
+        }
+        c2s_tensor_unref(x);
+        c2s_gradients_destroy(a);
+        c2s_gradients_destroy(b);
+        c2s_model_destroy(m);
+        c2s_model_destroy(twin);
+    }
+}
+
 /* Crossentropy through a last softmax and without it: the same gradients as long as no probability
  * is clipped. */
 static void logits_or_probabilities(void **state)
@@ -326,6 +383,7 @@ int main(void)
         cmocka_unit_test(moving_statistics),
         cmocka_unit_test(dropout_masks),
         cmocka_unit_test(quantized_layers),
+        cmocka_unit_test(separable_thresholds),
         cmocka_unit_test(logits_or_probabilities),
         cmocka_unit_test(refusals),
         cmocka_unit_test(bad_batches),

@@ -2,6 +2,7 @@
  * That the real toolkits load these files is checked by tests/toolkit. */
 #include "support.h"
 #include "files.h"
+#include "nets.h"
 
 #include <c2s/keras.h>
 #include <c2s/quantizer.h>
@@ -246,6 +247,29 @@ static void trained_weight_thresholds_become_fixed(void **state)
     c2s_model_destroy(m);
 }
 
+/* A separable layer has one for each kernel. The file is of 1.8.13. */
+static void both_trained_thresholds_of_a_separable_layer(void **state)
+{
+    (void)state;
+    struct c2s_error err;
+    struct c2s_model *m = load(data_path("training/trained.h5"));
+    int index = c2s_model_find(m, "separable");
+    struct c2s_layer *l = m->layers[index];
+    assert_true(*c2s_f32(l->params[C2S_WEIGHT_THRESHOLD]) == 2);
+    assert_true(*c2s_f32(l->params[C2S_DEPTHWISE_THRESHOLD]) == 1.5f);
+    c2s_layer_set_param(l, C2S_DEPTHWISE_THRESHOLD, tensor_of(0, NULL, (float[]){1.25f}));
+    write_and_compare(m, C2S_DIALECT_CNN2SNN_18);
+    assert_ok(save(m, C2S_DIALECT_CNN2SNN_22, &err), &err);
+    struct c2s_model *back = load(in_test_folder("out.h5"));
+    const struct c2s_layer *fixed = back->layers[index];
+    assert_int_equal(fixed->quantizer.id, C2S_QUANTIZER_STD);
+    assert_int_equal(fixed->quantizer_dw.id, C2S_QUANTIZER_STD);
+    assert_true(fixed->quantizer.threshold == 2 && fixed->quantizer_dw.threshold == 1.25f);
+    assert_null(fixed->params[C2S_DEPTHWISE_THRESHOLD]);
+    c2s_model_destroy(back);
+    c2s_model_destroy(m);
+}
+
 /* What is there for training only is kept; odd names become ones TensorFlow takes. */
 static void training_keys_and_names(void **state)
 {
@@ -285,6 +309,7 @@ int main(void)
         cmocka_unit_test(what_a_dialect_lacks_is_refused),
         cmocka_unit_test(trained_activations_are_said_where_equal),
         cmocka_unit_test(trained_weight_thresholds_become_fixed),
+        cmocka_unit_test(both_trained_thresholds_of_a_separable_layer),
         cmocka_unit_test(training_keys_and_names),
     };
     return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);

@@ -7,7 +7,8 @@
  *   (quantizer.h); the gradient reaches the master weight, and the scale factor, as
  *   c2s_quantizer_gradient says.
  * - A quantized activation gives its levels forward; backward as c2s_activation_gradient says. The
- *   threshold and step of cnn2snn 1.8's QuantizedReLU are trained.
+ *   threshold and step of cnn2snn 1.8's QuantizedReLU are trained, and so is the threshold of each
+ *   TrainableStdWeightQuantizer; a separable layer may have one for each of its kernels.
  * - BatchNormalization uses the batch's mean and variance and moves its moving ones (momentum from
  *   the layer's Keras config, 0.99 when it has none), unless its layer is frozen: then it uses the
  *   moving ones and stays as it is, as Keras does with trainable=False.

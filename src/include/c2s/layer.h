@@ -67,7 +67,7 @@ enum c2s_quantizer_id {
     C2S_QUANTIZER_MAX_PER_AXIS,
     C2S_QUANTIZER_STD,
     C2S_QUANTIZER_STD_PER_AXIS,
-    C2S_QUANTIZER_TRAINABLE_STD, /* threshold in parameter WEIGHT_THRESHOLD */
+    C2S_QUANTIZER_TRAINABLE_STD, /* threshold in a parameter: c2s_threshold_role */
     C2S_QUANTIZER_COUNT
 };
 struct c2s_quantizer_spec {

@@ -6,7 +6,8 @@
 
 /* Roles of parameter tensors, with the tail of their Keras weight name. THRESHOLD and STEP are the
  * two trainable scalars of cnn2snn 1.8's QuantizedReLU (STEP is stored as in the file: step width =
- * 16 * STEP / 2^bitwidth); WEIGHT_THRESHOLD belongs to TrainableStdWeightQuantizer. */
+ * 16 * STEP / 2^bitwidth). WEIGHT_THRESHOLD belongs to the TrainableStdWeightQuantizer of the main
+ * kernel, DEPTHWISE_THRESHOLD to that of a separable layer's depthwise kernel. */
 #define C2S_ROLES(X)                                                                               \
     X(KERNEL, "kernel")                                                                            \
     X(DEPTHWISE_KERNEL, "depthwise_kernel")                                                        \
@@ -19,7 +20,8 @@
     X(ALPHA, "alpha")                                                                              \
     X(THRESHOLD, "threshold")                                                                      \
     X(STEP, "step")                                                                                \
-    X(WEIGHT_THRESHOLD, "weight_threshold")
+    X(WEIGHT_THRESHOLD, "weight_threshold")                                                        \
+    X(DEPTHWISE_THRESHOLD, "depthwise_threshold")
 
 enum c2s_role {
 #define X(id, text) C2S_##id,

@@ -72,8 +72,10 @@ void c2s_activation_gradient(const struct c2s_layer *l, const float *x, const fl
                              float *d_in, int64_t n, struct c2s_activation_sums *sums);
 
 /* The quantizer of that role of a layer, borrowed; NULL = no kernel role. And the trained threshold
- * it uses: a layer stores one, that of its main kernel; NULL = none. */
+ * it uses: NULL = none. In which parameter: DEPTHWISE_THRESHOLD for the depthwise kernel of a
+ * separable layer, WEIGHT_THRESHOLD for every other kernel. */
 const struct c2s_quantizer_spec *c2s_layer_quantizer(const struct c2s_layer *l, enum c2s_role role);
+enum c2s_role c2s_threshold_role(const struct c2s_layer *l, enum c2s_role kernel);
 const struct c2s_tensor *c2s_layer_threshold(const struct c2s_layer *l, enum c2s_role role);
 
 /* The kernel a layer computes with: the parameter of that role itself (new reference) when the
