@@ -11,7 +11,8 @@
  * same object, and an object known here need not be hashed again. */
 struct known_tensor {
     char hash[C2S_HASH_LENGTH + 1];
-    struct c2s_tensor *tensor; /* a reference of ours */
+    struct c2s_tensor *tensor;        /* a reference of ours */
+    int next_by_hash, next_by_object; /* places in store.known; -1 = none */
 };
 
 struct store {
@@ -19,6 +20,8 @@ struct store {
     struct db *db;
     struct known_tensor *known;
     int n_known;
+    int *by_hash, *by_object; /* [n_buckets] each, one allocation: the first place of a chain */
+    int n_buckets;            /* 0 = without memory: nothing is found */
 };
 
 static inline struct store *store_of(struct c2s_journal *j)

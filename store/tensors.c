@@ -1,23 +1,64 @@
 /* Tensors by content: each is stored once under its hash. And the removal of those nobody uses. */
 #include "private.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- those known while the workspace is open ---- */
+
+enum { NOWHERE = -1 };
+
+/* The digits of a hash are as good as random. */
+static int *bucket_of_hash(const struct store *s, const char *hash)
+{
+    uint64_t key = 0;
+    for (int i = 0; i < 16 && hash[i]; i++)
+        key = key << 4 | (uint64_t)(hash[i] <= '9' ? hash[i] - '0' : hash[i] - 'a' + 10);
+    return &s->by_hash[key % (uint64_t)s->n_buckets];
+}
+
+static int *bucket_of_object(const struct store *s, const struct c2s_tensor *t)
+{
+    return &s->by_object[(uintptr_t)t / sizeof *t % (uintptr_t)s->n_buckets];
+}
+
+static void enter(struct store *s, int i)
+{
+    int *hash = bucket_of_hash(s, s->known[i].hash);
+    int *object = bucket_of_object(s, s->known[i].tensor);
+    s->known[i].next_by_hash = *hash;
+    s->known[i].next_by_object = *object;
+    *hash = *object = i;
+}
+
+/* Enters all anew. Without memory nothing is found until the next time. */
+static void enter_all(struct store *s, int n_buckets)
+{
+    free(s->by_hash);
+    s->by_hash = malloc(2 * (size_t)n_buckets * sizeof *s->by_hash);
+    s->n_buckets = s->by_hash ? n_buckets : 0;
+    s->by_object = s->by_hash ? s->by_hash + n_buckets : NULL;
+    for (int i = 0; i < 2 * s->n_buckets; i++)
+        s->by_hash[i] = NOWHERE;
+    for (int i = 0; i < s->n_known && s->n_buckets > 0; i++)
+        enter(s, i);
+}
+
 static struct known_tensor *find_object(struct store *s, const struct c2s_tensor *t)
 {
-    for (int i = 0; i < s->n_known; i++)
-        if (s->known[i].tensor == t)
-            return &s->known[i];
-    return NULL;
+    int i = s->n_buckets > 0 ? *bucket_of_object(s, t) : NOWHERE;
+    while (i != NOWHERE && s->known[i].tensor != t)
+        i = s->known[i].next_by_object;
+    return i == NOWHERE ? NULL : &s->known[i];
 }
 
 static struct known_tensor *find_hash(struct store *s, const char *hash)
 {
-    for (int i = 0; i < s->n_known; i++)
-        if (strcmp(s->known[i].hash, hash) == 0)
-            return &s->known[i];
-    return NULL;
+    int i = s->n_buckets > 0 ? *bucket_of_hash(s, hash) : NOWHERE;
+    while (i != NOWHERE && strcmp(s->known[i].hash, hash) != 0)
+        i = s->known[i].next_by_hash;
+    return i == NOWHERE ? NULL : &s->known[i];
 }
 
 /* Best effort: without memory the tensor is just read or hashed again next time. */
@@ -29,6 +70,10 @@ static void remember(struct store *s, const char *hash, const struct c2s_tensor 
     s->known = grown;
     memcpy(grown[s->n_known].hash, hash, C2S_HASH_LENGTH + 1);
     grown[s->n_known++].tensor = c2s_tensor_ref(t);
+    if (s->n_known > s->n_buckets)
+        enter_all(s, 2 * s->n_known + 64);
+    else
+        enter(s, s->n_known - 1);
 }
 
 void store_forget_unused(struct store *s)
@@ -40,7 +85,10 @@ void store_forget_unused(struct store *s)
         else
             c2s_tensor_unref(s->known[i].tensor);
     }
-    s->n_known = kept;
+    if (kept < s->n_known) {
+        s->n_known = kept;
+        enter_all(s, 2 * kept + 64);
+    }
 }
 
 void store_forget_all(struct store *s)
@@ -48,9 +96,13 @@ void store_forget_all(struct store *s)
     for (int i = 0; i < s->n_known; i++)
         c2s_tensor_unref(s->known[i].tensor);
     free(s->known);
+    free(s->by_hash);
     s->known = NULL;
-    s->n_known = 0;
+    s->by_hash = s->by_object = NULL;
+    s->n_known = s->n_buckets = 0;
 }
+
+/* ---- into the workspace and out of it ---- */
 
 bool store_put_tensor(struct store *s, const struct c2s_tensor *t, char hash[C2S_HASH_LENGTH + 1],
                       struct c2s_error *err)

@@ -79,19 +79,30 @@ static bool put_params(struct store *s, const struct c2s_version *v, const char 
     return ok;
 }
 
+static bool describe_model(struct db *db, const char *hash, const char *description,
+                           struct c2s_error *err)
+{
+    struct statement q = db_prepare(db, "UPDATE model SET description = ?2 WHERE hash = ?1");
+    bind_text(&q, 1, hash);
+    bind_text(&q, 2, description);
+    return statement_run(&q, err);
+}
+
 static bool put_model(struct store *s, const struct c2s_version *v, struct c2s_error *err)
 {
     char *made = NULL;
     if (!v->description && !c2s_model_describe(v->model, &made, err))
         return false;
     const char *description = v->description ? v->description : made;
-    struct statement q = db_prepare(s->db, "INSERT INTO model(hash, description) VALUES(?1, ?2)"
+    /* The description comes last: SQLite looks the model up for each parameter, and would copy a
+     * long one each time. */
+    struct statement q = db_prepare(s->db, "INSERT INTO model(hash, description) VALUES(?1, '')"
                                            " ON CONFLICT(hash) DO NOTHING");
     bind_text(&q, 1, v->info.model_hash);
-    bind_text(&q, 2, description);
     bool ok = statement_run(&q, err);
     if (ok && db_n_changed(s->db) > 0)
-        ok = put_params(s, v, description, err);
+        ok = put_params(s, v, description, err) &&
+             describe_model(s->db, v->info.model_hash, description, err);
     c2s_text_free(made);
     return ok;
 }

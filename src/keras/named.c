@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "keras/groups.h"
 #include "keras/wanted.h"
 
 #define MAX_PATH 2048
@@ -207,14 +208,14 @@ static bool note_unused(const struct group *g, struct keras_build *b, const char
 }
 
 /* All layers whose tensors are in the group of one top-level layer. */
-static bool want_group(struct group *g, const struct keras_build *b, const char *name,
-                       struct c2s_error *err)
+static bool want_group(struct group *g, const struct keras_build *b,
+                       const struct keras_groups *groups, const char *name, struct c2s_error *err)
 {
     struct keras_wanted of_layer[KERAS_MOST_WANTED];
     int n_layers = 0;
     for (int pass = 0; pass < 2; pass++) {
-        for (int i = 0; i < b->model->n_layers; i++) {
-            if (b->origins[i].first_use != i || strcmp(b->origins[i].group, name) != 0)
+        for (int i = keras_groups_first(groups, name); i >= 0; i = groups->next[i]) {
+            if (b->origins[i].first_use != i)
                 continue;
             n_layers++;
             int n = pass == 1 ? keras_wanted(b->model, i, of_layer) : 0;
@@ -237,12 +238,13 @@ static const char *stored_group(const struct keras_build *b, const char *name)
     return name;
 }
 
-static bool load_group(struct keras_build *b, const char *name, struct c2s_error *err)
+static bool load_group(struct keras_build *b, const struct keras_groups *groups, const char *name,
+                       struct c2s_error *err)
 {
     struct group g = {.model = b->model};
     struct h5_names names = {0};
-    bool ok =
-        want_group(&g, b, name, err) && list_stored(&g, b, stored_group(b, name), &names, err);
+    bool ok = want_group(&g, b, groups, name, err) &&
+              list_stored(&g, b, stored_group(b, name), &names, err);
     if (ok) {
         b->model->n_tensors_expected += g.n_stored;
         match_all(&g, b);
@@ -263,23 +265,26 @@ static bool group_names(const struct keras_build *b, const char *group, struct h
     return h5_attr_names(b->source->weights, path, "weight_names", out, &found, err);
 }
 
-static bool is_group_of_model(const struct keras_build *b, const char *group)
+static bool is_group_of_model(const struct keras_build *b, const struct keras_groups *groups,
+                              const char *group)
 {
-    for (int i = 0; i < b->model->n_layers; i++)
-        if (strcmp(stored_group(b, b->origins[i].group), group) == 0)
+    for (int i = 0; i < b->n_pairs; i++)
+        if (strcmp(b->pairs[i].group, group) == 0 &&
+            keras_groups_first(groups, b->pairs[i].layer) >= 0)
             return true;
-    return false;
+    return keras_groups_first(groups, group) >= 0 && stored_group(b, group) == group;
 }
 
 /* Groups that belong to no layer; Keras lists weights of the model itself in one of those. */
-static bool note_other_groups(struct keras_build *b, struct c2s_error *err)
+static bool note_other_groups(struct keras_build *b, const struct keras_groups *of_model,
+                              struct c2s_error *err)
 {
     struct h5_file *f = b->source->weights;
     struct h5_names groups;
     bool ok = h5_members(f, *b->source->root ? b->source->root : "/", &groups, err);
     for (int i = 0; ok && i < groups.n; i++) {
         struct h5_names names = {0};
-        if (is_group_of_model(b, groups.items[i]))
+        if (is_group_of_model(b, of_model, groups.items[i]))
             continue;
         ok = group_names(b, groups.items[i], &names, err);
         b->model->n_tensors_expected += names.n;
@@ -293,6 +298,16 @@ static bool note_other_groups(struct keras_build *b, struct c2s_error *err)
     return ok;
 }
 
+/* An input has no weights, also when it is named like a group. */
+static bool is_first_of_group(const struct keras_build *b, const struct keras_groups *groups,
+                              int layer)
+{
+    int i = keras_groups_first(groups, b->origins[layer].group);
+    while (i < layer && b->model->layers[i]->op == C2S_OP_INPUT)
+        i = groups->next[i];
+    return i == layer && b->model->layers[i]->op != C2S_OP_INPUT;
+}
+
 bool keras_read_named(struct keras_build *b, struct c2s_error *err)
 {
     const struct keras_source *s = b->source;
@@ -302,14 +317,14 @@ bool keras_read_named(struct keras_build *b, struct c2s_error *err)
                         h5_path(s->weights));
     if (b->is_config_foreign && !keras_pair_groups(b, err))
         return false;
-    for (int i = 0; i < b->model->n_layers; i++) {
-        bool is_seen = b->model->layers[i]->op == C2S_OP_INPUT;
-        for (int k = 0; k < i && !is_seen; k++)
-            is_seen = b->model->layers[k]->op != C2S_OP_INPUT &&
-                      strcmp(b->origins[k].group, b->origins[i].group) == 0;
-        if (!is_seen && !load_group(b, b->origins[i].group, err))
-            return false;
+    struct keras_groups groups;
+    bool ok = keras_groups_build(b, &groups, err);
+    for (int i = 0; ok && i < b->model->n_layers; i++)
+        ok = !is_first_of_group(b, &groups, i) || load_group(b, &groups, b->origins[i].group, err);
+    if (ok) {
+        keras_share(b);
+        ok = note_other_groups(b, &groups, err);
     }
-    keras_share(b);
-    return note_other_groups(b, err);
+    keras_groups_finish(&groups);
+    return ok;
 }
