@@ -143,11 +143,10 @@ INLINE void finish_block(const struct finish *f, struct window w, int64_t filter
     w.from += filter;
     w.to += filter;
     largest(f, &w, p, m);
-    const float *levels = f->levels.numbers + filter;
     if (f->levels.divides)
-        divide_levels(f, levels, p, (uint8_t *)f->y + w.to, m);
+        divide_levels(f, f->levels.numbers + filter, p, (uint8_t *)f->y + w.to, m);
     else if (f->levels.top > 0)
-        count_levels(f, levels, p, (uint8_t *)f->y + w.to, m);
+        count_levels(f, f->levels.numbers + filter, p, (uint8_t *)f->y + w.to, m);
     else
         for (int i = 0; i < m; i++)
             ((int32_t *)f->y)[w.to + i] = (int32_t)p[i];
