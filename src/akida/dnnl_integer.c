@@ -129,6 +129,39 @@ static bool pack_weights(struct akida_product *p, const dnnl_memory_desc_t *want
     return ok;
 }
 
+static bool is_kernel(const_dnnl_primitive_desc_t desc, const char *prefix)
+{
+    const char *name = "";
+    return dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+           strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* oneDNN's first choice, except for images in floats: its convolution by small products ("brgconv")
+ * takes each tap for itself, which with 1 or 3 channels is slower than the kernel behind it. */
+static dnnl_status_t choose_kernel(const struct akida_dnnl *d, const_dnnl_op_desc_t op,
+                                   const_dnnl_primitive_attr_t attr, bool is_float_image,
+                                   dnnl_primitive_desc_t *out)
+{
+    dnnl_primitive_desc_iterator_t all = NULL;
+    dnnl_primitive_desc_t second = NULL;
+    dnnl_status_t status = dnnl_primitive_desc_create(out, op, attr, d->engine, NULL);
+    if (status != dnnl_success || !is_float_image || !is_kernel(*out, "brgconv"))
+        return status;
+    if (dnnl_primitive_desc_iterator_create(&all, op, attr, d->engine, NULL) != dnnl_success)
+        return dnnl_success; /* the first choice is there */
+    if (dnnl_primitive_desc_iterator_next(all) == dnnl_success)
+        second = dnnl_primitive_desc_iterator_fetch(all);
+    if (second && is_kernel(second, "jit:")) {
+        dnnl_primitive_desc_t first = *out;
+        *out = second;
+        second = first;
+    }
+    if (second)
+        dnnl_primitive_desc_destroy(second);
+    dnnl_primitive_desc_iterator_destroy(all);
+    return dnnl_success;
+}
+
 /* From an operation's description to a product that is ready to run. */
 static bool prepare(struct akida_dnnl *d, const_dnnl_op_desc_t op, const struct layout *layout,
                     const int8_t *weights, struct akida_product **out, struct c2s_error *err)
@@ -139,12 +172,14 @@ static bool prepare(struct akida_dnnl *d, const_dnnl_op_desc_t op, const struct 
     p->d = d;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t desc = NULL;
+    bool is_float_image = layout->source.ndims == 4 && layout->source.dims[1] <= 3 &&
+                          layout->source.data_type == dnnl_f32;
     const char *what = "prepare an integer layer";
     bool ok =
         done(dnnl_primitive_attr_create(&attr), what, err) &&
         /* An environment variable may allow less exact float arithmetic: not here. */
         done(dnnl_primitive_attr_set_fpmath_mode(attr, dnnl_fpmath_mode_strict), what, err) &&
-        done(dnnl_primitive_desc_create(&desc, op, attr, d->engine, NULL), what, err) &&
+        done(choose_kernel(d, op, attr, is_float_image, &desc), what, err) &&
         done(dnnl_primitive_create(&p->primitive, desc), what, err) &&
         pack_weights(p, dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0),
                      &layout->plain, weights, err) &&
