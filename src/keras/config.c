@@ -1,6 +1,5 @@
 /* One layer's Keras config, of any release, as attributes of a layer. What cannot be computed as
  * the file means it is refused here, so that no number is silently wrong. */
-#include <c2s/quantizer.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -347,43 +346,6 @@ static void configure_attributes(struct parse *p, struct c2s_layer *l)
     }
 }
 
-static void read_quantizer(struct parse *p, const struct c2s_json *v,
-                           struct c2s_quantizer_spec *out)
-{
-    const char *name = c2s_json_text(c2s_json_get(v, "class_name"), "");
-    const struct c2s_json *config = c2s_json_get(v, "config");
-    int64_t bits = c2s_json_integer(c2s_json_get(config, "bitwidth"), 4);
-    *out = (struct c2s_quantizer_spec){.id = c2s_quantizer_from_class(keras_bare_class(name))};
-    if (out->id == C2S_QUANTIZER_NONE)
-        refuse(p, "its weight quantizer is of the class '%s'", name);
-    if (bits < 2 || bits > 8)
-        refuse(p, "its weight quantizer has %lld bits", (long long)bits);
-    out->bitwidth = p->ok ? (int)bits : 0;
-    if (out->id == C2S_QUANTIZER_STD || out->id == C2S_QUANTIZER_STD_PER_AXIS ||
-        out->id == C2S_QUANTIZER_TRAINABLE_STD)
-        out->threshold = (float)c2s_json_real(c2s_json_get(config, "threshold"), 3);
-}
-
-static void configure_quantizers(struct parse *p, struct c2s_layer *l)
-{
-    if (c2s_json_get(p->config, "quant_config")) {
-        refuse(p, "it was quantized for Akida 2 by quantizeml; load the float model");
-        return;
-    }
-    struct c2s_quantizer_spec main = {0};
-    read_quantizer(p, c2s_json_get(p->config, "quantizer"), &main);
-    if (l->op == C2S_OP_DEPTHWISE_CONV2D) {
-        l->quantizer_dw = main;
-        return;
-    }
-    l->quantizer = main;
-    if (l->op != C2S_OP_SEPARABLE_CONV2D)
-        return;
-    l->quantizer_dw = main; /* cnn2snn's default when the depthwise one is not given */
-    if (!is_absent(c2s_json_get(p->config, "quantizer_dw")))
-        read_quantizer(p, c2s_json_get(p->config, "quantizer_dw"), &l->quantizer_dw);
-}
-
 /* Keras 3's own quantization keeps whole numbers and scales of its own. */
 static void refuse_quantized_policy(struct parse *p)
 {
@@ -401,9 +363,7 @@ bool keras_configure(struct c2s_layer *l, const struct c2s_json *config, char *w
     c2s_op_from_class(keras_bare_class(l->class_name), &is_quantized);
     refuse_quantized_policy(&p);
     configure_attributes(&p, l);
-    if (is_quantized)
-        configure_quantizers(&p, l);
-    return p.ok;
+    return p.ok && (!is_quantized || keras_configure_quantizers(l, config, why, size));
 }
 
 bool keras_shape(const struct c2s_json *shape, int *rank, int64_t *dims)

@@ -43,6 +43,9 @@ struct keras_build {
 /* Fills l's attributes from its config. False when l cannot be computed as the file means it; why
  * is then one clause for the user. Not a failure: the caller makes l UNKNOWN. */
 bool keras_configure(struct c2s_layer *l, const struct c2s_json *config, char *why, size_t size);
+/* The same of the weight quantizers of a quantized layer. */
+bool keras_configure_quantizers(struct c2s_layer *l, const struct c2s_json *config, char *why,
+                                size_t size);
 
 /* Makes l UNKNOWN and adds a note that it is kept but cannot be computed. */
 bool keras_make_unknown(struct c2s_model *m, struct c2s_layer *l, const char *why,

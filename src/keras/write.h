@@ -21,4 +21,7 @@ const char *keras_layer_class(const struct c2s_layer *l);
 /* Name of the layer's quantizer number k of the file; the trained threshold's tensor has it too. */
 void keras_quantizer_name(const struct c2s_quantizer_spec *spec, int k, char *out, size_t size);
 
+/* New object of that quantizer as Keras writes it; NULL on NOMEM. */
+struct c2s_json *keras_quantizer_config(const struct c2s_quantizer_spec *spec, int k);
+
 #endif

@@ -1,7 +1,6 @@
 /* One layer's config in the form that TF 2.4 and TF 2.10 read. What the original config says about
  * training (initializers, regularizers, constraints) is kept where every such release knows it. */
 #include <c2s/quantizer.h>
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,21 +172,7 @@ static bool keep_training_key(void *arg, const char *key, const struct c2s_json 
 static void put_quantizer(struct out *o, const char *key, const struct c2s_quantizer_spec *spec,
                           int k)
 {
-    char name[96];
-    keras_quantizer_name(spec, k, name, sizeof name);
-    struct out config = {c2s_json_new_object(), NULL, true};
-    struct out outer = {c2s_json_new_object(), NULL, true};
-    put_text(&config, "name", name);
-    put_bool(&config, "trainable", true);
-    put_text(&config, "dtype", "float32");
-    put_int(&config, "bitwidth", spec->bitwidth);
-    if (spec->id == C2S_QUANTIZER_STD || spec->id == C2S_QUANTIZER_STD_PER_AXIS ||
-        spec->id == C2S_QUANTIZER_TRAINABLE_STD)
-        put(&config, "threshold", c2s_json_new_real((double)spec->threshold));
-    put_text(&outer, "class_name", c2s_quantizer_class(spec->id));
-    put(&outer, "config", config.object);
-    put(o, key, outer.object);
-    o->ok = o->ok && config.ok && outer.ok;
+    put(o, key, keras_quantizer_config(spec, k));
 }
 
 static void put_conv(struct out *o, const struct c2s_layer *l, int *n_quantizers)
@@ -369,20 +354,6 @@ static void put_attributes(struct out *o, const struct c2s_layer *l, const struc
     default:
         break;
     }
-}
-
-void keras_quantizer_name(const struct c2s_quantizer_spec *spec, int k, char *out, size_t size)
-{
-    /* "MaxPerAxisQuantizer" -> "max_per_axis_quantizer_3", as Keras names objects */
-    size_t n = 0;
-    for (const char *p = c2s_quantizer_class(spec->id); *p && n + 2 < size; p++) {
-        if (isupper((unsigned char)*p) && n > 0)
-            out[n++] = '_';
-        out[n++] = (char)tolower((unsigned char)*p);
-    }
-    out[n] = '\0';
-    if (k > 0)
-        snprintf(out + n, size - n, "_%d", k);
 }
 
 const char *keras_layer_class(const struct c2s_layer *l)
