@@ -15,7 +15,11 @@ may be `UNCERTAIN` times that, and at least `SURE` of the tensor's norm.
 
 A maximum pool over integer potentials has ties that only rounding decides, so that the gradient of
 the first step is as uncertain as the later ones. Cases named *_average have average pools instead
-and go one step: without ties, gradients must be within `SURE` for certain."""
+and go one step: without ties, gradients must be within `SURE` for certain.
+
+Cases named *_exact have scales that are powers of two, and pixels / 256: integer potentials are
+exact numbers in any order of sums, ties in a maximum pool are ties everywhere, and nothing can fall
+on another side. They go one step, in which every number must be within `SURE`."""
 import os
 import subprocess
 import sys
@@ -41,6 +45,7 @@ CASES = {
         ("fm_sep_w2_a2", "expected/fm_sep.expected_v22_iq8_wq2_aq2.h5", "sgd", 0.001, 32),
         ("fm_sep_w4_a4_average", "expected/fm_sep.expected_v22_iq8_wq4_aq4.h5", "adam", 0.0001, 32),
         ("fm_sep_w2_a2_average", "expected/fm_sep.expected_v22_iq8_wq2_aq2.h5", "sgd", 0.001, 32),
+        ("fm_sep_w2_a2_exact", "expected/fm_sep.expected_v22_iq8_wq2_aq2.h5", "sgd", 0.001, 32),
         ("ds_cnn_w4_a4", "expected/ds_cnn.expected_v22_iq8_wq4_aq4.h5", "adam", 0.001, 16),
         ("mlp_float", "mlp.h5", "sgd", 0.01, 32),
         ("mlp_w4_a4", "expected/mlp.expected_v22_iq4_wq4_aq4.h5", "adam", 0.001, 32),
@@ -55,7 +60,7 @@ CASES = {
 
 
 def marks_of(name):
-    return MARKS[:1] if name.endswith("_average") else MARKS
+    return MARKS[:1] if name.endswith(("_average", "_exact")) else MARKS
 
 
 def read_idx(path, skip):
@@ -109,6 +114,40 @@ def with_average_pools(model):
     return copy
 
 
+def with_exact_steps(model):
+    """Activations whose step is a power of two. Release 1.8 has a fixed one: 1 with 2 bits."""
+    def replace(layer):
+        config = layer.get_config()
+        if config.get("max_value"):
+            levels = 2.0**config["bitwidth"] - 1
+            config["max_value"] = levels * 2.0**np.round(np.log2(config["max_value"] / levels))
+        return layer.__class__.from_config(config)
+
+    copy = tf.keras.models.clone_model(model, clone_function=replace)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def snapped(w, quantizer):
+    """Weights of which the largest, of a scale, is kmax times a power of two."""
+    axes = tuple(range(w.ndim - 1)) if "PerAxis" in type(quantizer).__name__ else None
+    w, kmax = w.astype("float64"), 2.0**(quantizer.bitwidth - 1) - 1
+    largest = np.abs(w).max(axis=axes, keepdims=True)
+    wanted = kmax * 2.0**np.round(np.log2(largest / kmax))
+    return np.where(np.abs(w) == largest, np.sign(w) * wanted, w * (wanted / largest))
+
+
+def snap(model):
+    for layer in model.layers:
+        for variable in layer.weights:
+            role = variable.name.split("/")[-1].split(":")[0]
+            if role.endswith("kernel"):
+                quantizer = layer.quantizer_dw if role == "depthwise_kernel" else layer.quantizer
+                variable.assign(snapped(variable.numpy(), quantizer))
+            elif role == "bias":
+                variable.assign(np.round(variable.numpy() * 4096) / 4096)
+
+
 class Case:
     """A compiled model that can be trained again from any weights; self.file is what it began as."""
 
@@ -131,9 +170,14 @@ class Case:
             tf.keras.optimizers.SGD(rate, momentum=0.9)
         self.model.compile(optimizer=optimizer, loss=loss)
         self.start = self.model.get_weights()
+        # Reciprocal, which graphs use for 1 / x, is not exact even for powers of two.
+        tf.config.run_functions_eagerly(name.endswith("_exact"))
 
     def load(self, name):
         model = cnn2snn.load_quantized_model(self.file)
+        if name.endswith("_exact"):
+            model = with_exact_steps(model)
+            snap(model)
         return with_average_pools(model) if name.endswith("_average") else model
 
     def start_from(self, seed):
@@ -203,7 +247,8 @@ class Reference:
         self.file = trained.file
         gradients = trained.gradients()
         runs = []
-        for seed in (None,) + tuple(range(1, RUNS + 1)):
+        others = 0 if case[0].endswith("_exact") else RUNS
+        for seed in (None,) + tuple(range(1, others + 1)):
             numbers = {"gradient/" + n: g for n, g in gradients(seed).items()}
             losses, weights = trained.train(marks_of(case[0])[-1], seed)
             for mark in marks_of(case[0]):
@@ -211,7 +256,7 @@ class Reference:
                 numbers.update(("weights%d/%s" % (mark, n), w) for n, w in weights[mark].items())
             runs.append({n: view(n, v) for n, v in numbers.items()})
         self.numbers = runs[0]
-        self.drift = {n: max(distance(other[n], v) for other in runs[1:])
+        self.drift = {n: max((distance(other[n], v) for other in runs[1:]), default=0)
                       for n, v in self.numbers.items()}
 
 
@@ -240,9 +285,10 @@ def run_steps(program, engine, data, file, case):
     only."""
     name, _, optimizer, rate, batch = case
     is_slow = engine == "ref" and name.startswith("fm_sep")
+    scale = "256" if name.endswith("_exact") else "255"
     steps = min(MARKS[1] if is_slow else MARKS[-1], marks_of(name)[-1])
     with subprocess.Popen([program, engine, file, os.path.join(data, "fashion-mnist-1k"),
-                           optimizer, str(rate), str(batch), "255", str(steps)],
+                           optimizer, str(rate), str(batch), scale, str(steps)],
                           stdout=subprocess.PIPE) as process:
         found = read_numbers(process.stdout)
     losses = found.pop("loss")
@@ -261,8 +307,8 @@ def record(data, folder):
     with h5py.File(path, "w") as f:
         for case in CASES[RELEASE]:
             name, file, optimizer, rate, batch = case
-            if name.endswith("_average"):
-                continue  # their models are not kept
+            if name.endswith("_average") or name == "fm_sep_w2_a2":
+                continue  # no model is kept of the former, and the latter is too wide to prove much
             reference = Reference(data, case, folder, some)
             names = sorted(reference.numbers)
             group = f.create_group(name)
