@@ -15,11 +15,6 @@ struct key {
     void (*run)(struct tui *t);
 };
 
-static struct pane *focused(struct tui *t)
-{
-    return &t->panes[t->focus];
-}
-
 /* The version the user means: under the cursor in the list of versions, else the current one. */
 static const char *meant_version(struct tui *t)
 {
@@ -200,121 +195,14 @@ static void ask_search(struct tui *t)
     tui_prompt_open(t, '/', "");
 }
 
-static void search_again(struct tui *t, bool backwards)
-{
-    if (!t->search[0])
-        tui_say(t, SHEET_WARNING, "nothing was searched yet; '/' searches");
-    else if (!pane_search(focused(t), t->search, backwards))
-        tui_say(t, SHEET_WARNING, "\"%s\" is not in this pane", t->search);
-}
-
-static void search_next(struct tui *t)
-{
-    search_again(t, false);
-}
-
-static void search_previous(struct tui *t)
-{
-    search_again(t, true);
-}
-
-static void mark(struct tui *t)
-{
-    pane_toggle_mark(focused(t));
-    pane_move(focused(t), 1);
-}
-
-static void down(struct tui *t)
-{
-    pane_move(focused(t), 1);
-}
-
-static void up(struct tui *t)
-{
-    pane_move(focused(t), -1);
-}
-
-static void page_down(struct tui *t)
-{
-    pane_move(focused(t), pane_page(focused(t)));
-}
-
-static void page_up(struct tui *t)
-{
-    pane_move(focused(t), -pane_page(focused(t)));
-}
-
-static void half_down(struct tui *t)
-{
-    pane_move(focused(t), (pane_page(focused(t)) + 1) / 2);
-}
-
-static void half_up(struct tui *t)
-{
-    pane_move(focused(t), -(pane_page(focused(t)) + 1) / 2);
-}
-
-static void to_top(struct tui *t)
-{
-    pane_move_to(focused(t), 0);
-}
-
-static void to_bottom(struct tui *t)
-{
-    pane_move_to(focused(t), -1);
-}
-
-static void focus_on(struct tui *t, enum tui_pane pane)
-{
-    t->focus = pane;
-    if (t->is_zoomed)
-        tui_arrange(t);
-}
-
-static void focus_next(struct tui *t)
-{
-    focus_on(t, (t->focus + 1) % TUI_PANE_COUNT);
-}
-
-static void focus_previous(struct tui *t)
-{
-    focus_on(t, (t->focus + TUI_PANE_COUNT - 1) % TUI_PANE_COUNT);
-}
-
-static void focus_1(struct tui *t)
-{
-    focus_on(t, TUI_VERSIONS);
-}
-
-static void focus_2(struct tui *t)
-{
-    focus_on(t, TUI_LAYERS);
-}
-
-static void focus_3(struct tui *t)
-{
-    focus_on(t, TUI_DETAIL);
-}
-
-static void focus_4(struct tui *t)
-{
-    focus_on(t, TUI_LOG);
-}
-
-static void zoom(struct tui *t)
-{
-    t->is_zoomed = !t->is_zoomed;
-    tui_arrange(t);
-}
-
 static void back(struct tui *t)
 {
     if (t->shows_keys)
         t->needs_follow = true;
     if (t->is_zoomed)
-        zoom(t);
+        tui_zoom(t);
     else if (t->focus == TUI_DETAIL || t->focus == TUI_LOG)
-        focus_on(t, TUI_LAYERS);
+        tui_focus_on(t, TUI_LAYERS);
     else
         t->wants_leave = true;
 }
@@ -342,7 +230,7 @@ static const struct key keys[] = {
     {'w', "w", "weights", "histogram of the layer's weights", 1 << TUI_LAYERS, show_weights},
     {'a', "a", "activations", "histogram of the layer's activations on the data", 1 << TUI_LAYERS,
      show_activations},
-    {' ', "Space", "mark", "mark the version for compare and diff", 1 << TUI_VERSIONS, mark},
+    {' ', "Space", "mark", "mark the version for compare and diff", 1 << TUI_VERSIONS, tui_mark},
     {'c', "c", "compare", "compare the marked versions, or this one with its parent", ALL, compare},
     {'d', "d", NULL, "differences between the marked versions, layer by layer", ALL, differ},
     {'e', "e", "eval", "accuracy on the data", ALL, evaluate},
@@ -359,29 +247,29 @@ static const struct key keys[] = {
     {'x', "x", NULL, "export: asks for the file", ALL, ask_export},
     {':', ":", "command", "type any command; Tab completes, Up recalls", ALL, ask_command},
     {'/', "/", NULL, "search in this pane", ALL, ask_search},
-    {'n', "n", NULL, "next match", ALL, search_next},
-    {'N', "N", NULL, "previous match", ALL, search_previous},
-    {'j', "j, Down", NULL, "down", ALL, down},
-    {KEY_IS_DOWN, NULL, NULL, NULL, ALL, down},
-    {'k', "k, Up", NULL, "up", ALL, up},
-    {KEY_IS_UP, NULL, NULL, NULL, ALL, up},
-    {'g', "g, Home", NULL, "to the top", ALL, to_top},
-    {KEY_IS_HOME, NULL, NULL, NULL, ALL, to_top},
-    {'G', "G, End", NULL, "to the bottom", ALL, to_bottom},
-    {KEY_IS_END, NULL, NULL, NULL, ALL, to_bottom},
-    {KEY_IS_PAGE_DOWN, "PgDn", NULL, "a page down", ALL, page_down},
-    {KEY_IS_PAGE_UP, "PgUp", NULL, "a page up", ALL, page_up},
-    {4, "Ctrl-D", NULL, "half a page down", ALL, half_down},
-    {21, "Ctrl-U", NULL, "half a page up", ALL, half_up},
-    {KEY_IS_TAB, "Tab", NULL, "next pane", ALL, focus_next},
-    {KEY_IS_BACK_TAB, "Shift-Tab", NULL, "previous pane", ALL, focus_previous},
-    {'1', "1", NULL, "versions", ALL, focus_1},
-    {'2', "2", NULL, "layers", ALL, focus_2},
-    {'3', "3", NULL, "detail", ALL, focus_3},
-    {'4', "4", NULL, "commands", ALL, focus_4},
+    {'n', "n", NULL, "next match", ALL, tui_search_next},
+    {'N', "N", NULL, "previous match", ALL, tui_search_previous},
+    {'j', "j, Down", NULL, "down", ALL, tui_down},
+    {KEY_IS_DOWN, NULL, NULL, NULL, ALL, tui_down},
+    {'k', "k, Up", NULL, "up", ALL, tui_up},
+    {KEY_IS_UP, NULL, NULL, NULL, ALL, tui_up},
+    {'g', "g, Home", NULL, "to the top", ALL, tui_to_top},
+    {KEY_IS_HOME, NULL, NULL, NULL, ALL, tui_to_top},
+    {'G', "G, End", NULL, "to the bottom", ALL, tui_to_bottom},
+    {KEY_IS_END, NULL, NULL, NULL, ALL, tui_to_bottom},
+    {KEY_IS_PAGE_DOWN, "PgDn", NULL, "a page down", ALL, tui_page_down},
+    {KEY_IS_PAGE_UP, "PgUp", NULL, "a page up", ALL, tui_page_up},
+    {4, "Ctrl-D", NULL, "half a page down", ALL, tui_half_down},
+    {21, "Ctrl-U", NULL, "half a page up", ALL, tui_half_up},
+    {KEY_IS_TAB, "Tab", NULL, "next pane", ALL, tui_focus_next},
+    {KEY_IS_BACK_TAB, "Shift-Tab", NULL, "previous pane", ALL, tui_focus_previous},
+    {'1', "1", NULL, "versions", ALL, tui_focus_1},
+    {'2', "2", NULL, "layers", ALL, tui_focus_2},
+    {'3', "3", NULL, "detail", ALL, tui_focus_3},
+    {'4', "4", NULL, "commands", ALL, tui_focus_4},
     {'z', "z", "zoom", "this pane on the whole screen, and back", 1 << TUI_DETAIL | 1 << TUI_LOG,
-     zoom},
-    {'z', "z", NULL, "this pane on the whole screen, and back", LISTS, zoom},
+     tui_zoom},
+    {'z', "z", NULL, "this pane on the whole screen, and back", LISTS, tui_zoom},
     {'r', "r", NULL, "read versions again (another shell may have made some)", ALL, refresh_lists},
     {'?', "?, h", "keys", "this list", ALL, list_keys},
     {'h', NULL, NULL, NULL, ALL, list_keys},
@@ -414,7 +302,7 @@ static void list_keys(struct tui *t)
     }
     sheet_destroy(s);
     t->shows_keys = true;
-    focus_on(t, TUI_DETAIL);
+    tui_focus_on(t, TUI_DETAIL);
 }
 
 static void run_key(struct tui *t, int key)
@@ -425,7 +313,7 @@ static void run_key(struct tui *t, int key)
             return;
         }
     if (key == KEY_IS_ESCAPE && t->is_zoomed)
-        zoom(t);
+        tui_zoom(t);
 }
 
 void tui_key(struct tui *t, int key)

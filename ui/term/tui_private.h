@@ -86,6 +86,27 @@ bool tui_has_weights(const struct tui *t);
  * there is room for. */
 void tui_footer(const struct tui *t, int width, char *out, size_t size);
 
+/* tui_move.c: what keys do that only move */
+void tui_search_next(struct tui *t);
+void tui_search_previous(struct tui *t);
+void tui_mark(struct tui *t);
+void tui_down(struct tui *t);
+void tui_up(struct tui *t);
+void tui_page_down(struct tui *t);
+void tui_page_up(struct tui *t);
+void tui_half_down(struct tui *t);
+void tui_half_up(struct tui *t);
+void tui_to_top(struct tui *t);
+void tui_to_bottom(struct tui *t);
+void tui_focus_next(struct tui *t);
+void tui_focus_previous(struct tui *t);
+void tui_focus_1(struct tui *t);
+void tui_focus_2(struct tui *t);
+void tui_focus_3(struct tui *t);
+void tui_focus_4(struct tui *t);
+void tui_zoom(struct tui *t);
+void tui_focus_on(struct tui *t, enum tui_pane pane);
+
 /* tui_prompt.c */
 void tui_prompt_open(struct tui *t, char sign, const char *text);
 void tui_prompt_key(struct tui *t, int key);
