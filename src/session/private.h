@@ -2,7 +2,8 @@
 #ifndef SESSION_PRIVATE_H
 #define SESSION_PRIVATE_H
 
-#include <c2s/session.h>
+#include <c2s/session_learn.h>
+#include <c2s/session_look.h>
 
 #include "base/text.h"
 

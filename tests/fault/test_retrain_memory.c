@@ -4,7 +4,7 @@
 #include "training.h"
 
 #include <c2s/keras.h>
-#include <c2s/session.h>
+#include <c2s/session_learn.h>
 
 #include <stdio.h>
 #include <string.h>

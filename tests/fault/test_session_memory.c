@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <c2s/session.h>
+#include <c2s/session_learn.h>
+#include <c2s/session_look.h>
 
 #include "base/alloc.h"
 #include "files.h"

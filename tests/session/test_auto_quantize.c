@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <c2s/session.h>
+#include <c2s/session_learn.h>
 
 #include "journal_support.h"
 #include "store.h"

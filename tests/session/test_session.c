@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <c2s/session.h>
+#include <c2s/session_look.h>
 
 #include "memory_journal.h"
 #include "store.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include <c2s/akida.h>
-#include <c2s/session.h>
+#include <c2s/session_look.h>
 
 #include "memory_journal.h"
 #include "support.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include <c2s/keras.h>
-#include <c2s/session.h>
+#include <c2s/session_learn.h>
 
 #include "memory_journal.h"
 

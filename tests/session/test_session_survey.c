@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <c2s/session.h>
+#include <c2s/session_look.h>
 
 #include "files.h"
 #include "memory_journal.h"

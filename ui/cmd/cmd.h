@@ -5,7 +5,8 @@
 
 #include "view/sink.h"
 
-#include <c2s/session.h>
+#include <c2s/session_learn.h>
+#include <c2s/session_look.h>
 
 #include <signal.h>
 

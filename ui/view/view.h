@@ -8,7 +8,8 @@
 #include <c2s/akida.h>
 #include <c2s/quantizer.h>
 #include <c2s/json.h>
-#include <c2s/session.h>
+#include <c2s/session_learn.h>
+#include <c2s/session_look.h>
 #include <c2s/train.h>
 
 /* Texts; all return out. */
