@@ -49,11 +49,23 @@ static void *wait_and_work(void *argument)
     return NULL;
 }
 
+/* oneDNN's matrix products keep numbers where a signal's handler would have its stack: one handled
+ * on a thread that is in them writes over the heap. Faults are not put off, they would end the
+ * program without their handlers. */
+static void block_signals(sigset_t *before)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    sigset_t all;
+    sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        sigdelset(&all, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
 static void start_threads(struct workers *w, int n)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    block_signals(&before);
     for (int i = 1; i < n; i++) {
         struct worker *one = &w->workers[i];
         one->all = w;
@@ -102,6 +114,7 @@ void workers_destroy(struct workers *w)
 
 void workers_run(struct workers *w, int n, void (*work)(void *arg, int worker), void *arg)
 {
+    sigset_t before;
     int threads = n - 1 < w->n_started ? n - 1 : w->n_started;
     if (threads > 0) {
         pthread_mutex_lock(&w->lock);
@@ -113,7 +126,9 @@ void workers_run(struct workers *w, int n, void (*work)(void *arg, int worker), 
         pthread_cond_broadcast(&w->has_work);
         pthread_mutex_unlock(&w->lock);
     }
+    block_signals(&before);
     work(arg, 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (threads > 0) {
         pthread_mutex_lock(&w->lock);
         while (w->n_busy > 0)

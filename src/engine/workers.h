@@ -14,7 +14,9 @@ void workers_destroy(struct workers *w); /* accepts NULL */
 
 /* Calls work(arg, i) once for every worker i below n, each on its own thread (0 on the caller's),
  * and returns when all have returned. Those whose thread could not be started are left out: work
- * must share out its pieces itself. From one thread at a time. */
+ * must share out its pieces itself. From one thread at a time. Signals are handled between calls:
+ * none is on a thread that works, the caller's neither, because oneDNN's matrix products do not
+ * bear a handler on their stack. */
 void workers_run(struct workers *w, int n, void (*work)(void *arg, int worker), void *arg);
 
 #endif
