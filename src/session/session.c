@@ -136,14 +136,14 @@ bool session_adopt(struct c2s_session *s, struct c2s_version_info *info, struct 
 bool session_adopt_version(struct c2s_session *s, struct c2s_version *v, bool *is_new,
                            struct c2s_error *err)
 {
+    const struct c2s_version *parent = NULL; /* the current version, unless a training goes on */
     v->info.created = (int64_t)time(NULL);
-    if (!identify(v, err)) {
+    if (!identify(v, err) || (v->info.parent && !session_hold(s, v->info.parent, &parent, err))) {
         c2s_version_destroy(v);
         return false;
     }
-    bool changes = true, is_made = false;
-    if (v->info.parent)
-        changes = strcmp(v->info.model_hash, s->current->info.model_hash) != 0;
+    bool is_made = false;
+    bool changes = !parent || strcmp(v->info.model_hash, parent->info.model_hash) != 0;
     bool ok = true;
     if (changes)
         ok = append(s, v, &is_made, err);

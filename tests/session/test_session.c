@@ -278,16 +278,16 @@ static void removal(void **state)
     quantize(s, 4, 0, 8);
     assert_ok(c2s_session_checkout(s, "v1", &err), &err);
     quantize(s, 0, 2, -1);
-    assert_false(c2s_session_remove(s, "v4", false, &err));
+    assert_false(c2s_session_remove(s, "v4", false, NULL, &err));
     assert_int_equal(err.code, C2S_STATE);
     err = (struct c2s_error){0};
-    assert_false(c2s_session_remove(s, "v2", false, &err));
+    assert_false(c2s_session_remove(s, "v2", false, NULL, &err));
     assert_int_equal(err.code, C2S_STATE);
     err = (struct c2s_error){0};
-    assert_false(c2s_session_remove(s, "v1", true, &err)); /* v4 comes from it */
+    assert_false(c2s_session_remove(s, "v1", true, NULL, &err)); /* v4 comes from it */
     assert_int_equal(err.code, C2S_STATE);
     err = (struct c2s_error){0};
-    assert_ok(c2s_session_remove(s, "v2", true, &err), &err);
+    assert_ok(c2s_session_remove(s, "v2", true, NULL, &err), &err);
     assert_false(c2s_session_version_id(s, "v3", &id, &err));
     assert_int_equal(err.code, C2S_NOT_FOUND);
     assert_int_equal(current_id(s), 4);
@@ -393,7 +393,7 @@ static void make_history_with_holes(struct c2s_session *s)
     struct c2s_error err = {0};
     load(s, data_path("fm_vgg.h5"));
     load(s, data_path("fm_sep.h5")); /* v2 */
-    assert_ok(c2s_session_remove(s, "v1", false, &err), &err);
+    assert_ok(c2s_session_remove(s, "v1", false, NULL, &err), &err);
     use_images(s, 255);
     quantize(s, 0, 4, -1); /* v3 */
     quantize(s, 4, 0, 8);  /* v4 */
@@ -644,7 +644,7 @@ static void two_sessions_on_one_workspace(void **state)
     assert_ok(c2s_session_checkout(a.session, "v2", &err), &err);
     assert_ok(c2s_session_checkout(a.session, "v1", &err), &err);
     /* a takes away the version that b stands on: b cannot build on it, but can go on. */
-    assert_ok(c2s_session_remove(a.session, "v2", false, &err), &err);
+    assert_ok(c2s_session_remove(a.session, "v2", false, NULL, &err), &err);
     struct c2s_quantize_plan plan = {.weight_quantization = 4, .input_weight_quantization = 8};
     assert_false(c2s_session_quantize(b.session, &plan, NULL, NULL, NULL, &err));
     assert_int_equal(err.code, C2S_NOT_FOUND);

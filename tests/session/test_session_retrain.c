@@ -457,6 +457,45 @@ static void what_is_no_better_yet_can_go_on(void **state)
     c2s_retrained_finish(&good);
 }
 
+static void what_a_training_needs_to_go_on_stays(void **state)
+{
+    struct bench *b = *state;
+    struct c2s_error err = {0};
+    struct c2s_retrain_plan plan = tiny_plan();
+    int n;
+    struct c2s_retrained r = retrain(b, &plan); /* v2, the teacher */
+    c2s_retrained_finish(&r);
+    assert_ok(c2s_session_checkout(b->session, "v1", &err), &err);
+    plan.teacher = "v2";
+    b->cancel_at = 60 + 20;
+    r = retrain(b, &plan); /* v3 so far */
+    assert_true(r.can_go_on);
+    c2s_retrained_finish(&r);
+    assert_false(c2s_session_remove(b->session, "v2", false, &n, &err));
+    assert_int_equal(err.code, C2S_STATE);
+    assert_non_null(strstr(err.text, "v2 teaches v1"));
+    err = (struct c2s_error){0};
+    b->cancel_at = 0;
+    plan.version = 1;
+    plan.resume = true;
+    r = retrain(b, &plan); /* v4 */
+    assert_int_equal(r.resumed_after, 1);
+    assert_int_equal(r.report.best_epoch,
+                     1); /* the same weights as v3, and a version all the same */
+    assert_int_equal(r.id, 4);
+    c2s_retrained_finish(&r);
+    assert_ok(c2s_session_remove(b->session, "v2", false, &n, &err), &err);
+    assert_int_equal(n, 0);
+    /* A version takes its trainings with it, and says so. */
+    plan = tiny_plan();
+    b->cancel_at = 60 + 20;
+    r = retrain(b, &plan);
+    c2s_retrained_finish(&r);
+    assert_ok(c2s_session_checkout(b->session, "v1", &err), &err);
+    assert_ok(c2s_session_remove(b->session, "v4", true, &n, &err), &err);
+    assert_int_equal(n, 1);
+}
+
 /* ---- replay ---- */
 
 static bool add_line(void *arg, const char *text)
@@ -485,7 +524,7 @@ static void a_teacher_is_counted_anew(void **state)
     assert_ok(c2s_session_script(b->session, "v4", add_line, script, &err), &err);
     assert_non_null(strstr(script, " --seed 2 ")); /* v3 is needed, v2 is not */
     assert_non_null(strstr(script, " --distill v2 "));
-    assert_ok(c2s_session_remove(b->session, "v3", false, &err), &err);
+    assert_ok(c2s_session_remove(b->session, "v3", false, NULL, &err), &err);
     script[0] = '\0';
     assert_ok(c2s_session_script(b->session, "v4", add_line, script, &err), &err);
     assert_non_null(strstr(script, "# its teacher v3 was removed"));
@@ -511,6 +550,7 @@ int main(void)
         ON_BENCH(what_was_cancelled_goes_on_to_the_same_result),
         ON_BENCH(nothing_better_makes_no_version_but_a_story),
         ON_BENCH(what_is_no_better_yet_can_go_on),
+        ON_BENCH(what_a_training_needs_to_go_on_stays),
         ON_BENCH(a_teacher_is_counted_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,13 +9,17 @@
 static bool run_rm(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
     const char *version = cmd_text(a, "VERSION");
-    char name[24];
+    char name[24], count[64] = "";
     int64_t id;
-    return c2s_session_version_id(ctx->session, version, &id, err) &&
-           c2s_session_remove(ctx->session, version, cmd_flag(a, "--recursive"), err) &&
-           common_say(ctx, err, "removed %s%s; gc frees the space",
-                      view_version_name(id, name, sizeof name),
-                      cmd_flag(a, "--recursive") ? " and all made from it" : "");
+    int n;
+    if (!c2s_session_version_id(ctx->session, version, &id, err) ||
+        !c2s_session_remove(ctx->session, version, cmd_flag(a, "--recursive"), &n, err))
+        return false;
+    if (n > 0)
+        view_count(n, "interrupted training", count, sizeof count);
+    return common_say(
+        ctx, err, "removed %s%s%s%s; gc frees the space", view_version_name(id, name, sizeof name),
+        cmd_flag(a, "--recursive") ? " and all made from it" : "", n > 0 ? ", with " : "", count);
 }
 
 const struct cmd_entry entry_rm = {

@@ -68,8 +68,10 @@ bool c2s_session_use_data(struct c2s_session *s, const char *path,
 bool c2s_session_checkout(struct c2s_session *s, const char *name,
                           struct c2s_error *err) C2S_MUST_CHECK;
 bool c2s_session_undo(struct c2s_session *s, struct c2s_error *err) C2S_MUST_CHECK;
-/* Removes a version (with all that came from it when recursive). STATE when it is current. */
-bool c2s_session_remove(struct c2s_session *s, const char *name, bool recursive,
+/* Removes a version (with all that came from it when recursive), and with it the trainings of it
+ * that could have gone on: *n_trainings of them (may be NULL). STATE when it is current, or teaches
+ * a version that stays in such a training. */
+bool c2s_session_remove(struct c2s_session *s, const char *name, bool recursive, int *n_trainings,
                         struct c2s_error *err) C2S_MUST_CHECK;
 /* Gives a version a name: letters, digits, '_', '.', '-', '+', not a version's number. Fails:
  * USAGE, EXISTS, NOT_FOUND. The journal's remove_tag takes it away. */
