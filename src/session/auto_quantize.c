@@ -44,8 +44,8 @@ static bool run_stage(struct recipe *r, int index, struct c2s_error *err)
 /* What the recipe makes itself. */
 static bool is_of_recipe(const struct c2s_version *v)
 {
-    return c2s_model_is_quantized(v->model) || auto_step_is(v->info.step, "calibrate") ||
-           auto_step_is(v->info.step, "fix");
+    return c2s_model_is_quantized(v->model) || step_is(v->info.step, "calibrate") ||
+           step_is(v->info.step, "fix");
 }
 
 /* What the result is held against: the model as it was before any stage, so that a recipe that goes

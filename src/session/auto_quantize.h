@@ -27,7 +27,4 @@ bool auto_verify(struct recipe *r, struct c2s_stage *stage, struct c2s_error *er
 /* Of the current version; *has tells whether it was taken. */
 bool auto_measure(struct recipe *r, const char *engine, struct c2s_measure *out, bool *has,
                   struct c2s_error *err) C2S_MUST_CHECK;
-/* Whether a step in canonical form is one of that command. */
-bool auto_step_is(const char *step, const char *command);
-
 #endif

@@ -62,26 +62,12 @@ static bool has_weight_bits(const struct recipe *r)
     return all;
 }
 
-bool auto_step_is(const char *step, const char *command)
-{
-    size_t n = strlen(command);
-    return strncmp(step, command, n) == 0 && (step[n] == ' ' || step[n] == '\0');
-}
-
-/* Whether the current version has come through that step after its last quantization. */
 static bool came_through(struct recipe *r, const char *step, bool *out, struct c2s_error *err)
 {
-    const struct c2s_version *v = r->session->current;
-    *out = false;
-    while (!auto_step_is(v->info.step, "quantize") && v->info.parent) {
-        if (auto_step_is(v->info.step, step)) {
-            *out = true;
-            return true;
-        }
-        if (!session_hold(r->session, v->info.parent, &v, err))
-            return false;
-    }
-    return true;
+    int64_t id;
+    bool ok = session_came_through(r->session, step, &id, err);
+    *out = ok && id != 0;
+    return ok;
 }
 
 /* ---- the stages ---- */

@@ -156,7 +156,9 @@ static bool run(struct c2s_session *s, const struct c2s_calibrate_options *o,
 {
     struct reference reference;
     const struct c2s_model *m = s->current->model;
-    if (!find_reference(s, o, &reference, err) ||
+    if ((o->what == C2S_CALIBRATE_RANGES &&
+         !session_came_through(s, "calibrate ranges", &c->ranged, err)) ||
+        !find_reference(s, o, &reference, err) ||
         (data && !session_check_scaling(m, c2s_dataset_info(data), err)))
         return false;
     struct c2s_calibrate_request request = {.model = m,

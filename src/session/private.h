@@ -27,7 +27,9 @@ struct c2s_session {
     struct session_data *data;
 };
 
-/* step.c: commands in their canonical form; *out new (c2s_free). */
+/* step.c: whether a step in canonical form is one of that command: "calibrate ranges". */
+bool step_is(const char *step, const char *command);
+/* Commands in their canonical form; *out new (c2s_free). */
 bool step_load(const char *path, const struct c2s_keras_read_options *options, char **out,
                struct c2s_error *err) C2S_MUST_CHECK;
 bool step_quantize(const struct c2s_quantize_plan *plan, char **out,
@@ -82,6 +84,10 @@ bool session_is_measured_data(struct c2s_session *s, const struct c2s_dataset *d
 /* session.c: a version by id, fetched when it is not held; borrowed. */
 bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **out,
                   struct c2s_error *err) C2S_MUST_CHECK;
+/* The version that such a step made, of those the current one came through since its last
+ * quantization; 0 = none. */
+bool session_came_through(struct c2s_session *s, const char *step, int64_t *id,
+                          struct c2s_error *err) C2S_MUST_CHECK;
 /* Makes the result of a step the current version: a new one, or the one that is there already.
  * info has step, name, note and parent; model is taken. */
 bool session_adopt(struct c2s_session *s, struct c2s_version_info *info, struct c2s_model *model,

@@ -133,6 +133,21 @@ bool session_adopt(struct c2s_session *s, struct c2s_version_info *info, struct 
     return v && session_adopt_version(s, v, is_new, err);
 }
 
+bool session_came_through(struct c2s_session *s, const char *step, int64_t *id,
+                          struct c2s_error *err)
+{
+    const struct c2s_version *v = s->current;
+    for (*id = 0; !step_is(v->info.step, "quantize") && v->info.parent;) {
+        if (step_is(v->info.step, step)) {
+            *id = v->info.id;
+            return true;
+        }
+        if (!session_hold(s, v->info.parent, &v, err))
+            return false;
+    }
+    return true;
+}
+
 bool session_adopt_version(struct c2s_session *s, struct c2s_version *v, bool *is_new,
                            struct c2s_error *err)
 {

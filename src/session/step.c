@@ -5,6 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+bool step_is(const char *step, const char *command)
+{
+    size_t n = strlen(command);
+    return strncmp(step, command, n) == 0 && (step[n] == ' ' || step[n] == '\0');
+}
+
 bool step_load(const char *path, const struct c2s_keras_read_options *options, char **out,
                struct c2s_error *err)
 {

@@ -239,6 +239,11 @@ struct sheet *view_calibrated(const struct view_calibrated *v)
                     -mean_gain(r));
     if (r->n_changed > 0)
         add_accuracy(s, v);
+    if (r->n_changed > 0 && v->result->ranged)
+        sheet_after(s, SHEET_WARNING,
+                    "%s had its ranges calibrated already: they clip what is measured, so ranges "
+                    "shrink each time; calibrate the version before it instead",
+                    view_version_name(v->result->ranged, name, sizeof name));
     view_version_name(v->version ? v->version->info.id : v->from->info.id, name, sizeof name);
     if (r->n_changed > 0 && v->options->is_trial)
         sheet_after(s, SHEET_PLAIN, "tried only; still at %s", name);

@@ -29,6 +29,8 @@ struct c2s_calibrated {
     struct c2s_model *model;            /* owned; the result of a trial, or NULL */
     char *data;                         /* owned; DATASET that was used, or NULL */
     int64_t id, reference;              /* versions; 0 = none */
+    int64_t ranged; /* RANGES: the version that had its ranges calibrated already, so that they clip
+                       what is measured; 0 = none */
     bool is_new;
     bool is_measured_data; /* the data is of the part that versions are measured on */
 };
