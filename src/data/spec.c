@@ -69,8 +69,22 @@ static bool read_split(const char *value, const char **out, struct c2s_error *er
            c2s_fail(err, C2S_USAGE, "split=%.40s is unknown; use split=train or split=test", value);
 }
 
+/* given: a bit for each key that was read. Of two values it would be unclear which one holds. */
+static bool give_once(const char *key, unsigned *given, struct c2s_error *err)
+{
+    static const char *const keys[] = {"split", "scale", "shift", "limit", "seed", "labels"};
+    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(key, keys[i]) == 0) {
+            if (*given & 1u << i)
+                return c2s_fail(err, C2S_USAGE, "%s= is given twice; give it once: " FORM, key);
+            *given |= 1u << i;
+        }
+    return true;
+}
+
 /* key=value, both in text, which is changed. */
-static bool read_option(char *text, struct c2s_dataset_options *o, struct c2s_error *err)
+static bool read_option(char *text, struct c2s_dataset_options *o, unsigned *given,
+                        struct c2s_error *err)
 {
     char *value = strchr(text, '=');
     if (!value)
@@ -79,6 +93,8 @@ static bool read_option(char *text, struct c2s_dataset_options *o, struct c2s_er
                         ", a comma in a file's name as \\,",
                         text);
     *value++ = '\0';
+    if (!give_once(text, given, err))
+        return false;
     if (strcmp(text, "split") == 0)
         return read_split(value, &o->split, err);
     if (strcmp(text, "scale") == 0)
@@ -98,7 +114,6 @@ static bool read_option(char *text, struct c2s_dataset_options *o, struct c2s_er
         return true;
     }
     if (strcmp(text, "labels") == 0 && *value) {
-        c2s_free((char *)o->labels);
         o->labels = c2s_strdup(value);
         return o->labels || c2s_fail_nomem(err);
     }
@@ -110,12 +125,13 @@ bool c2s_dataset_parse(const char *text, struct c2s_dataset_spec *out, struct c2
 {
     struct c2s_dataset_spec s = {0};
     const char *at = text;
+    unsigned given = 0;
     s.path = next_part(&at, err);
     bool ok = s.path &&
               (s.path[0] || c2s_fail(err, C2S_USAGE, "a path is missing; data is given as " FORM));
     while (ok && at) {
         char *part = next_part(&at, err);
-        ok = part && read_option(part, &s.options, err);
+        ok = part && read_option(part, &s.options, &given, err);
         c2s_free(part);
     }
     if (ok)

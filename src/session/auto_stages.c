@@ -170,6 +170,7 @@ bool auto_calibrate(struct recipe *r, struct c2s_stage *stage, struct c2s_error 
     else
         snprintf(stage->text, sizeof stage->text, "ranges of %d of %d activations",
                  made.report.n_changed, made.report.n_rows);
+    r->report->learned = made.learned;
     c2s_calibrated_finish(&made);
     return true;
 }
@@ -263,6 +264,7 @@ bool auto_retrain(struct recipe *r, struct c2s_stage *stage, struct c2s_error *e
         return skip(stage, "trained since its last quantization");
     if (!is_done && !c2s_session_retrain(r->session, &r->plan->retrain, &made, err))
         return false;
+    r->report->learned = made.learned;
     bool ok = conclude_training(r, stage, &made, err);
     c2s_retrained_finish(&made);
     return ok;

@@ -191,9 +191,9 @@ bool c2s_session_calibrate(struct c2s_session *s, const struct c2s_calibrate_opt
     struct c2s_dataset *data = NULL;
     bool needs_data = options->what != C2S_CALIBRATE_EQUALIZE;
     bool ok = session_require_current(s, err) &&
-              (!needs_data || open_data(s, options, &data, &made.data, err)) &&
+              (!needs_data || (open_data(s, options, &data, &made.data, err) &&
+                               session_count_learned(s, data, NULL, &made.learned, err))) &&
               run(s, options, data, &made, err);
-    made.is_measured_data = ok && data && session_is_measured_data(s, data);
     c2s_dataset_close(data);
     if (!ok) {
         c2s_calibrated_finish(&made);

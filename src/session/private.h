@@ -78,8 +78,10 @@ struct session_trained {
 bool session_find_training(struct c2s_session *s, const struct c2s_run *wanted,
                            struct session_trained *out, struct c2s_error *err) C2S_MUST_CHECK;
 
-/* Whether data is of the same file and part as the data in use. */
-bool session_is_measured_data(struct c2s_session *s, const struct c2s_dataset *data);
+/* How many of the samples in use are among those. validation may be NULL. Fails: IO, NOMEM. */
+bool session_count_learned(struct c2s_session *s, const struct c2s_dataset *data,
+                           const struct c2s_dataset *validation, struct c2s_learned_samples *out,
+                           struct c2s_error *err) C2S_MUST_CHECK;
 
 /* session.c: a version by id, fetched when it is not held; borrowed. */
 bool session_hold(struct c2s_session *s, int64_t id, const struct c2s_version **out,

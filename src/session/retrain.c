@@ -19,7 +19,8 @@ struct training {
     struct c2s_run run;                    /* id 0 = nothing is kept yet */
     struct c2s_checkpoint resume;
     char what[40]; /* "training v2" */
-    int n_kept;    /* epochs that are in the journal */
+    bool is_resumed;
+    int n_kept; /* epochs that are in the journal */
 };
 
 static void finish(struct training *t)
@@ -40,6 +41,22 @@ void c2s_retrained_finish(struct c2s_retrained *r)
 
 /* ---- data ---- */
 
+/* What was begun with data that is no longer there. */
+static bool fail_open(const struct training *t, const struct c2s_dataset_spec *spec,
+                      const struct c2s_error *inner, struct c2s_error *err)
+{
+    if (!t->is_resumed || (inner->code != C2S_IO && inner->code != C2S_NOT_FOUND)) {
+        *err = *inner;
+        return false;
+    }
+    c2s_fail(err, inner->code,
+             "%.300s; it is the data of the interrupted training: put it back where it "
+             "was%s, or begin anew without --resume",
+             inner->text,
+             spec->path[0] == '/' ? "" : ", or go to the folder that the training was begun in");
+    return c2s_fail_at(err, "%s", inner->where);
+}
+
 static bool open_data(struct training *t, const char *dataset, const char *split,
                       struct c2s_dataset **data, char **text, struct c2s_error *err)
 {
@@ -48,8 +65,10 @@ static bool open_data(struct training *t, const char *dataset, const char *split
         return false;
     if (!spec.options.split)
         spec.options.split = split;
-    bool ok = session_open_spec(&spec, data, text, err) &&
-              session_check_scaling(t->from->model, c2s_dataset_info(*data), err);
+    struct c2s_error inner = {0};
+    bool ok = session_open_spec(&spec, data, text, &inner)
+                  ? session_check_scaling(t->from->model, c2s_dataset_info(*data), err)
+                  : fail_open(t, &spec, &inner, err);
     c2s_dataset_spec_finish(&spec);
     return ok;
 }
@@ -82,6 +101,7 @@ static bool find_teacher(struct training *t, const char *name, struct c2s_error 
 static bool prepare(struct training *t, const struct c2s_retrain_plan *plan, struct c2s_error *err)
 {
     t->options = plan->train;
+    t->is_resumed = plan->resume;
     t->from = t->session->current;
     if (plan->version && !session_hold(t->session, plan->version, &t->from, err))
         return false;
@@ -308,10 +328,10 @@ static bool retrain(struct training *t, const struct c2s_retrain_plan *plan,
                         "workspace '%s' is read-only, so a training could not be kept; name "
                         "another one with -w FILE",
                         j->ops->place(j));
-    if (!prepare(t, plan, err) || !session_find_training(t->session, &t->run, &before, err))
+    if (!prepare(t, plan, err) || !session_find_training(t->session, &t->run, &before, err) ||
+        !session_count_learned(t->session, t->data, t->validation, &out->learned, err))
         return false;
     out->parent = t->run.parent;
-    out->is_measured_data = session_is_measured_data(t->session, t->data);
     if (before.version)
         return use_version(t, before.version, out, err);
     if (before.ended)

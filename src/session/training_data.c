@@ -2,7 +2,6 @@
  * data in use. Never silently the data that versions are measured on. */
 #include "session/private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -31,49 +30,48 @@ static bool spec_of_record(const struct c2s_dataset_record *r, const char *split
     return true;
 }
 
-enum { COMPARED = 64 }; /* samples that tell two parts of the data apart */
-
-/* Whether the training part has other samples than the test part at the same place: files without
- * parts give the same for both. */
-static bool is_other_data(const struct c2s_dataset_spec *spec, const struct c2s_dataset *train)
+/* Whether the training part has other samples than the test part: files without parts give the
+ * same for both. A few tell most parts apart; where they are the same, all are compared. */
+static bool is_other_data(const struct c2s_dataset_spec *spec, bool *differs, struct c2s_error *err)
 {
-    struct c2s_dataset_options options = spec->options;
-    struct c2s_error ignored = {0};
-    struct c2s_dataset *test;
-    options.split = "test";
-    options.limit = COMPARED;
-    if (!c2s_dataset_open(spec->path, &options, &test, &ignored))
-        return true;
-    bool differs = strcmp(c2s_dataset_info(test)->hash, c2s_dataset_info(train)->hash) != 0;
-    c2s_dataset_close(test);
-    return differs;
-}
-
-static bool fail_without_training_data(const struct c2s_dataset_record *r, struct c2s_error *err)
-{
-    return c2s_fail(err, C2S_STATE,
-                    "the data in use ('%.200s') has no training part beside it, and versions are "
-                    "measured on it, so nothing may learn from it; name other data: --data "
-                    "PATH,scale=%g",
-                    r->path, r->scale);
+    const int64_t limits[] = {64, 0};
+    *differs = false;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0] && !*differs; i++) {
+        struct c2s_dataset_options options = spec->options;
+        struct c2s_error ignored = {0};
+        struct c2s_dataset *train, *test;
+        options.limit = limits[i];
+        if (!c2s_dataset_open(spec->path, &options, &train, err))
+            return false;
+        options.split = "test";
+        *differs = !c2s_dataset_open(spec->path, &options, &test, &ignored);
+        if (!*differs) {
+            *differs = strcmp(c2s_dataset_info(test)->hash, c2s_dataset_info(train)->hash) != 0;
+            c2s_dataset_close(test);
+        }
+        c2s_dataset_close(train);
+    }
+    return true;
 }
 
 static bool check_train_part(const struct c2s_dataset_record *r,
                              const struct c2s_dataset_spec *spec, struct c2s_error *err)
 {
-    struct c2s_dataset *train;
+    bool differs;
     struct c2s_error inner = {0};
-    struct c2s_dataset_options options = spec->options;
-    options.limit = COMPARED;
-    if (!c2s_dataset_open(spec->path, &options, &train, &inner)) {
-        if (inner.code == C2S_NOT_FOUND)
-            return fail_without_training_data(r, err);
+    const char *why = "has no training part beside it";
+    if (is_other_data(spec, &differs, &inner)) {
+        if (differs)
+            return true;
+        why = "gives the same samples as its training part";
+    } else if (inner.code != C2S_NOT_FOUND) {
         *err = inner;
         return false;
     }
-    bool differs = is_other_data(spec, train);
-    c2s_dataset_close(train);
-    return differs || fail_without_training_data(r, err);
+    return c2s_fail(err, C2S_STATE,
+                    "the data in use ('%.200s') %s, and versions are measured on it, so nothing "
+                    "may learn from it; name other data: --data PATH,scale=%g",
+                    r->path, why, r->scale);
 }
 
 static bool usual_spec(struct c2s_session *s, struct c2s_dataset_spec *out, struct c2s_error *err)
@@ -144,15 +142,27 @@ bool session_open_spec(const struct c2s_dataset_spec *spec, struct c2s_dataset *
     return false;
 }
 
-bool session_is_measured_data(struct c2s_session *s, const struct c2s_dataset *data)
+/* Whether so many of the samples in use are no mere duplicates. */
+static bool is_too_many(int64_t n_shared, int64_t n_in_use, int64_t n_all)
 {
-    const struct c2s_dataset_record *r = c2s_session_data_record(s);
-    const struct c2s_dataset_info *info = c2s_dataset_info(data);
-    if (!r || strcmp(info->split, r->split ? r->split : "test") != 0)
+    return n_shared > 0 && (10 * n_shared >= n_in_use || 2 * n_shared >= n_all);
+}
+
+bool session_count_learned(struct c2s_session *s, const struct c2s_dataset *data,
+                           const struct c2s_dataset *validation, struct c2s_learned_samples *out,
+                           struct c2s_error *err)
+{
+    const struct c2s_dataset *in_use = c2s_session_data(s);
+    *out = (struct c2s_learned_samples){0};
+    if (!in_use)
+        return true;
+    int64_t n = c2s_dataset_info(in_use)->n;
+    out->n_in_use = n;
+    if (!c2s_dataset_count_shared(in_use, data, &out->n_learned, err) ||
+        (validation && !c2s_dataset_count_shared(in_use, validation, &out->n_validation, err)))
         return false;
-    char *a = realpath(info->path, NULL), *b = realpath(r->path, NULL);
-    bool is_same = a && b && strcmp(a, b) == 0;
-    free(a);
-    free(b);
-    return is_same;
+    out->is_measured = is_too_many(out->n_learned, n, c2s_dataset_info(data)->n);
+    out->is_validated =
+        validation && is_too_many(out->n_validation, n, c2s_dataset_info(validation)->n);
+    return true;
 }

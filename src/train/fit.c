@@ -1,6 +1,8 @@
 /* Whether labelled data fits a model, and how the model ends. */
 #include "train/fit.h"
 
+#include <c2s/metrics.h>
+
 enum train_ending train_ending_of(const struct c2s_model *m)
 {
     const struct c2s_layer *l = m->layers[m->outputs[0]];
@@ -59,4 +61,11 @@ bool train_fit(const struct c2s_model *m, const struct c2s_dataset *d, struct tr
                         (long long)n_classes, info->name, info->n_classes - 1);
     out->ending = train_ending_of(m);
     return true;
+}
+
+bool c2s_evaluate_fits(const struct c2s_model *m, const struct c2s_dataset *d,
+                       struct c2s_error *err)
+{
+    struct train_fit fit;
+    return train_fit(m, d, &fit, err);
 }

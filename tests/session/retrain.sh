@@ -29,7 +29,8 @@ run "${train[@]}" --epochs 1 --lr 100 --optimizer sgd 2>/dev/null | tail -4
 # What is refused.
 run retrain
 run retrain --data nowhere
-run retrain --data "$data,limit=x"
+run retrain --data fashion-mnist-1k,limit=x
+run retrain --data "$data,limit=20"
 run "${train[@]}" --augment flap
 run "${train[@]}" --augment shift=0
 run "${train[@]}" --augment flip,shift=28

@@ -109,7 +109,7 @@ static void it_trains_on_the_training_part(void **state)
     struct c2s_retrain_plan plan = tiny_plan();
     struct c2s_retrained r = retrain(b, &plan);
     const struct c2s_version *v = c2s_session_current(b->session);
-    assert_true(r.is_new && !r.was_cached && !r.is_measured_data);
+    assert_true(r.is_new && !r.was_cached && !r.learned.is_measured);
     assert_int_equal(r.id, 2);
     assert_int_equal(v->info.parent, 1);
     assert_int_equal(v->n_epochs, 4);
@@ -135,7 +135,7 @@ static void training_data_in_use_is_taken_as_it_is(void **state)
     assert_ok(c2s_session_use_data(b->session, b->folder, &options, &err), &err);
     struct c2s_retrained r = retrain(b, &plan);
     assert_non_null(strstr(c2s_session_current(b->session)->info.step, ",limit=60,seed=4"));
-    assert_true(r.is_measured_data);
+    assert_true(r.learned.is_measured);
     assert_int_equal(r.report.n_data, 45);
     c2s_retrained_finish(&r);
 }

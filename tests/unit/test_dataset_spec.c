@@ -84,6 +84,9 @@ static void what_is_wrong_is_said(void **state)
     assert_refused("x,limit=-1", "no whole number");
     assert_refused("x,seed=1.5", "no whole number");
     assert_refused("x,labels=", "is unknown");
+    assert_refused("x,limit=10,limit=20", "limit= is given twice");
+    assert_refused("x,split=test,seed=1,split=test", "split= is given twice");
+    assert_refused("x,labels=a,labels=b", "labels= is given twice");
 }
 
 static void gathering_gives_the_same_as_reading(void **state)

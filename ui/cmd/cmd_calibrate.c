@@ -172,7 +172,8 @@ const struct cmd_entry entry_calibrate = {
              .type = ARG_PATH,
              .help = "not of equalize: "
                      "PATH[,split=train|test][,scale=X][,shift=Y][,limit=N][,seed=N] (default: "
-                     "the training data beside the data in use)"},
+                     "the training data beside the data in use); without split= its training "
+                     "part, without scale= and shift= scaled as the data in use"},
             {.name = "--limit",
              .value = "N",
              .type = ARG_INTEGER,

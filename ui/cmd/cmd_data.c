@@ -29,8 +29,13 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
     }
     const struct c2s_dataset *data;
     const struct c2s_version *v = c2s_session_current(ctx->session);
-    return c2s_session_require_data(ctx->session, &data, err) &&
-           cmd_show(ctx, view_data(data, v && common_is_unscaled(data, v->model)), err);
+    struct c2s_error misfit = {0};
+    if (!c2s_session_require_data(ctx->session, &data, err))
+        return false;
+    bool fits = !v || c2s_evaluate_fits(v->model, data, &misfit);
+    return cmd_show(
+        ctx, view_data(data, v && common_is_unscaled(data, v->model), fits ? NULL : misfit.text),
+        err);
 }
 
 const struct cmd_entry entry_data = {

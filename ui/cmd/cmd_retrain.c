@@ -157,6 +157,8 @@ const struct cmd_entry entry_retrain = {
         "layers are trained through their quantizers and keep their bits. Trains on the training "
         "part beside the data in use unless --data says otherwise; DATASET is PATH and, behind "
         "commas, any of split=train, split=test, scale=X, shift=X, limit=N, seed=N, labels=FILE. "
+        "Without split= it means the training part (of --validation the test part), without scale= "
+        "and shift= it is scaled as the data in use. "
         "Ctrl-C stops and makes a version of the best epoch so far. A training that was stopped, "
         "or "
         "whose program was killed, goes on with --resume, to the same result as in one go.",

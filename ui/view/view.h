@@ -57,8 +57,14 @@ struct view_check { /* what was checked, and how */
     char data_problem[640];          /* why there is none although data is in use */
 };
 struct sheet *view_findings(const struct c2s_version *v, const struct view_check *c);
-/* is_unscaled: pixels 0..255 that most models want divided. */
-struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled);
+/* is_unscaled: pixels 0..255 that most models want divided. misfit: why the current model cannot
+ * take the data; NULL = it can, or there is none. */
+struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled, const char *misfit);
+#define VIEW_TRAINED    "it was trained on: accuracies on them no longer tell how good it is"
+#define VIEW_CALIBRATED "it was calibrated on: accuracies on them may flatter it"
+/* Adds a warning when too many samples in use were learned from, and the facts, null
+ * when not known. how: one of the two; NULL = nothing was learned. */
+void view_learned(struct sheet *s, const struct c2s_learned_samples *l, const char *how);
 struct view_measure_context {
     bool was_cached, is_unscaled;
     /* Against the nearest measured ancestor (first); NULL = none was measured. */

@@ -83,6 +83,15 @@ static void add_verdict(struct sheet *s, const struct c2s_version *first,
         sheet_next(s, "Next: export %s FILE.fbz, compare %s %s, log", to, from, to);
 }
 
+static const char *how_it_learned(const struct c2s_auto_report *r)
+{
+    for (int i = 0; i < C2S_N_STAGES; i++)
+        if (strcmp(r->stages[i].name, "retrain") == 0 &&
+            (r->stages[i].state == C2S_STAGE_DONE || r->stages[i].state == C2S_STAGE_STOPPED))
+            return VIEW_TRAINED;
+    return VIEW_CALIBRATED;
+}
+
 struct sheet *view_auto_quantized(const struct c2s_version *first, const struct c2s_version *last,
                                   const struct c2s_auto_report *r, double seconds)
 {
@@ -112,6 +121,7 @@ struct sheet *view_auto_quantized(const struct c2s_version *first, const struct 
     sheet_fact_real(s, "drop", end->has_chip ? r->drop : NAN);
     sheet_fact_bool(s, "is_gate_met", end->has_chip && r->is_gate_met);
     sheet_fact_integer(s, "errors", r->n_errors);
+    view_learned(s, &r->learned, how_it_learned(r));
     sheet_fact_real(s, "seconds", seconds);
     return s;
 }

@@ -166,9 +166,6 @@ static void add_accuracy(struct sheet *s, const struct view_calibrated *v)
                 100 * view_margin(&c->second.metrics), verdict, c->p_value);
     sheet_after(s, SHEET_DIM, "on %s of %s", view_count(c->first.metrics.n, "sample", n, sizeof n),
                 c->first.dataset_name);
-    if (v->result->is_measured_data)
-        sheet_after(s, SHEET_WARNING,
-                    "calibrated on data that accuracy is measured on: it may flatter");
     sheet_fact_real(s, "accuracy_before", c2s_accuracy(&c->first.metrics));
     sheet_fact_real(s, "accuracy_after", c2s_accuracy(&c->second.metrics));
     sheet_fact_text(s, "dataset", c->first.dataset_name);
@@ -261,7 +258,7 @@ struct sheet *view_calibrated(const struct view_calibrated *v)
     sheet_fact_bool(s, "is_new", v->result->is_new);
     sheet_fact_text(s, "what", c2s_calibration_name(v->options->what));
     sheet_fact_text(s, "data", v->result->data);
-    sheet_fact_bool(s, "is_measured_data", v->result->is_measured_data);
+    view_learned(s, &v->result->learned, r->n_changed > 0 ? VIEW_CALIBRATED : NULL);
     sheet_fact_integer(s, "n_samples", r->n_samples);
     sheet_fact_integer(s, "n_changed", r->n_changed);
     sheet_fact_integer(s, "batch_norms_folded", r->n_folded);

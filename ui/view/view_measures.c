@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void warn_unscaled(struct sheet *s, bool is_unscaled)
@@ -14,22 +15,49 @@ static void warn_unscaled(struct sheet *s, bool is_unscaled)
     sheet_fact_bool(s, "is_unscaled", is_unscaled);
 }
 
-struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled)
+/* "10 classes" when each has a sample, else "11 different labels, 0 to 255". */
+static char *describe_labels(const struct c2s_dataset *d, int *n_different, char *out, size_t size)
 {
     const struct c2s_dataset_info *i = c2s_dataset_info(d);
-    char n[32], all[32], shape[64];
+    const int32_t *labels = c2s_dataset_labels(d);
+    bool *was_seen = calloc((size_t)i->n_classes, sizeof *was_seen);
+    int32_t low = i->n_classes - 1, high = 0;
+    *n_different = 0;
+    for (int64_t k = 0; was_seen && k < i->n; k++) {
+        *n_different += !was_seen[labels[k]];
+        was_seen[labels[k]] = true;
+        low = labels[k] < low ? labels[k] : low;
+        high = labels[k] > high ? labels[k] : high;
+    }
+    free(was_seen);
+    if (*n_different == i->n_classes)
+        snprintf(out, size, "%d class%s", i->n_classes, i->n_classes == 1 ? "" : "es");
+    else
+        snprintf(out, size, "%d different label%s, %d to %d", *n_different,
+                 *n_different == 1 ? "" : "s", low, high);
+    return out;
+}
+
+struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled, const char *misfit)
+{
+    int n_labels;
+    const struct c2s_dataset_info *i = c2s_dataset_info(d);
+    char n[32], all[32], shape[64], labels[80];
     struct sheet *s = sheet_create("%s", "");
     sheet_group_digits(i->n, n, sizeof n);
     sheet_group_digits(i->n_available, all, sizeof all);
     c2s_shape_text(i->rank, i->dims, shape, sizeof shape);
-    sheet_before(s, SHEET_PLAIN, "data %s (%s, %s): %s%s%s sample%s %s %s, %d class%s", i->name,
-                 i->format, i->split, n, i->n < i->n_available ? " of " : "",
-                 i->n < i->n_available ? all : "", i->n_available == 1 ? "" : "s", shape,
-                 c2s_dtype_name(i->dtype), i->n_classes, i->n_classes == 1 ? "" : "es");
+    sheet_before(s, SHEET_PLAIN, "data %s (%s, %s): %s%s%s sample%s %s %s, %s", i->name, i->format,
+                 i->split, n, i->n < i->n_available ? " of " : "", i->n < i->n_available ? all : "",
+                 i->n_available == 1 ? "" : "s", shape, c2s_dtype_name(i->dtype),
+                 describe_labels(d, &n_labels, labels, sizeof labels));
     sheet_before(s, SHEET_PLAIN, "model input = (raw %c %g) / %g", i->shift < 0 ? '+' : '-',
                  fabs(i->shift), i->scale);
     warn_unscaled(s, is_unscaled);
-    sheet_next(s, "Next: eval");
+    if (misfit)
+        sheet_before(s, SHEET_WARNING, "%s", misfit);
+    sheet_next(s, misfit ? "Next: data use PATH, or load FILE" : "Next: eval");
+    sheet_fact_text(s, "misfit", misfit);
     sheet_fact_text(s, "name", i->name);
     sheet_fact_text(s, "path", i->path);
     sheet_fact_text(s, "format", i->format);
@@ -38,7 +66,8 @@ struct sheet *view_data(const struct c2s_dataset *d, bool is_unscaled)
     sheet_fact_integer(s, "n_available", i->n_available);
     sheet_fact_text(s, "shape", shape);
     sheet_fact_text(s, "dtype", c2s_dtype_name(i->dtype));
-    sheet_fact_integer(s, "classes", i->n_classes);
+    sheet_fact_integer(s, "classes", n_labels);
+    sheet_fact_integer(s, "largest_label", i->n_classes - 1);
     sheet_fact_real(s, "scale", i->scale);
     sheet_fact_real(s, "shift", i->shift);
     sheet_fact_integer(s, "seed", (int64_t)i->seed);

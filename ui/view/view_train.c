@@ -181,7 +181,6 @@ static void add_facts(struct sheet *s, const struct view_retrained *v)
     sheet_fact_bool(s, "was_stopped", r->was_stopped);
     sheet_fact_bool(s, "can_go_on", v->result->can_go_on);
     sheet_fact_bool(s, "was_patient", r->was_patient);
-    sheet_fact_bool(s, "is_measured_data", v->result->is_measured_data);
     sheet_fact_text(s, "trouble", r->trouble[0] ? r->trouble : NULL);
     sheet_fact_real(s, "seconds", v->seconds);
 }
@@ -202,9 +201,7 @@ static void tell_ending(struct sheet *s, const struct view_retrained *v)
                     view_count(v->plan->train.patience, "epoch", count, sizeof count));
     if (r->trouble[0])
         sheet_after(s, SHEET_WARNING, "ended early in %s", r->trouble);
-    if (v->result->is_measured_data)
-        sheet_after(s, SHEET_WARNING,
-                    "trained on the data in use: accuracies on it no longer tell how good it is");
+    view_learned(s, &v->result->learned, VIEW_TRAINED);
 }
 
 static void tell_accuracy(struct sheet *s, const struct c2s_train_report *r)

@@ -51,6 +51,13 @@ const int32_t *c2s_dataset_labels(const struct c2s_dataset *d); /* borrowed, [n]
 /* Where the k-th sample stands in the file (for a limited, seeded subset). */
 int64_t c2s_dataset_source_index(const struct c2s_dataset *d, int64_t k);
 
+/* How many samples of `of` are also somewhere in `in`, with whatever label and from whatever file:
+ * samples are the same when their raw bytes are, or, unless both are stored as bytes, when the
+ * model would get the same numbers. Compares 64-bit hashes: takes 8 bytes per sample. Fails: IO,
+ * NOMEM. */
+bool c2s_dataset_count_shared(const struct c2s_dataset *of, const struct c2s_dataset *in,
+                              int64_t *n_shared, struct c2s_error *err) C2S_MUST_CHECK;
+
 /* Data named in one word, as options take it:
  * PATH[,split=train|test][,scale=X][,shift=X][,limit=N][,seed=N][,labels=FILE]
  * A comma or a backslash that belongs to a file's name has a backslash in front. */

@@ -22,6 +22,10 @@ bool c2s_evaluate(struct c2s_engine *e, const struct c2s_dataset *d,
                   const struct c2s_progress *progress, struct c2s_metrics *out,
                   int32_t *predictions, struct c2s_error *err) C2S_MUST_CHECK;
 
+/* Whether c2s_evaluate can take the data. Fails as it does, with SHAPE or UNSUPPORTED. */
+bool c2s_evaluate_fits(const struct c2s_model *m, const struct c2s_dataset *d,
+                       struct c2s_error *err) C2S_MUST_CHECK;
+
 /* Share of samples that are right, 0..1; NAN without samples. */
 double c2s_accuracy(const struct c2s_metrics *m);
 

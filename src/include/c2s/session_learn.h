@@ -8,6 +8,17 @@
 #include <c2s/session.h>
 #include <c2s/train.h>
 
+/* How many of the samples in use, which versions are measured on, a step learned from, and how many
+ * it chose its best epoch by. */
+struct c2s_learned_samples {
+    int64_t n_in_use;     /* 0 = no data is in use, or it cannot be opened */
+    int64_t n_learned;    /* of those, that it learned from */
+    int64_t n_validation; /* of those, that are in the validation data named for it */
+    bool is_measured;  /* too many to be the duplicates that data has: a tenth of those in use, or
+                          half of what it learned from */
+    bool is_validated; /* the same of the validation data */
+};
+
 /* As struct c2s_calibrate_request, with names instead of what they name. */
 struct c2s_calibrate_options {
     enum c2s_calibration what;
@@ -32,7 +43,7 @@ struct c2s_calibrated {
     int64_t ranged; /* RANGES: the version that had its ranges calibrated already, so that they clip
                        what is measured; 0 = none */
     bool is_new;
-    bool is_measured_data; /* the data is of the part that versions are measured on */
+    struct c2s_learned_samples learned;
 };
 bool c2s_session_calibrate(struct c2s_session *s, const struct c2s_calibrate_options *options,
                            struct c2s_calibrated *out, struct c2s_error *err) C2S_MUST_CHECK;
@@ -58,7 +69,7 @@ struct c2s_retrained {
     bool can_go_on;                 /* it was stopped, and can be resumed */
     bool was_cached;                /* the same step was taken before: nothing was trained */
     int resumed_after;              /* the epoch after which it went on; 0 = from the beginning */
-    bool is_measured_data;          /* the data is of the part that versions are measured on */
+    struct c2s_learned_samples learned;
 };
 /* Trains the current version into a new one, the best epoch's, with the step in canonical form and
  * the story of its epochs; when no epoch was better there is no version, but the journal has the
@@ -126,6 +137,7 @@ struct c2s_auto_report {
     int n_errors;              /* of check, the last time it looked */
     double drop;               /* accuracy of `first` less that of the chip */
     bool is_gate_met; /* both limits of the plan are kept; only when all stages were reached */
+    struct c2s_learned_samples learned; /* by the stages of this run that took data */
 };
 /* Needs data in use. A stage that is not needed is skipped (bits are there already, nothing to
  * fix); one that fails ends the recipe: what was made stays, *report tells how far it came, and
