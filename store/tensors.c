@@ -236,6 +236,17 @@ static bool remove_unused(struct db *db, struct c2s_gc_report *report, struct c2
     return db_run(db, "DELETE FROM tensor" IS_UNUSED, err);
 }
 
+/* Bytes of all pages, used or not. */
+static int64_t whole_size(struct db *db)
+{
+    struct c2s_error ignored = {0};
+    int64_t pages = 0, page = 0;
+    return db_integer(db, "PRAGMA page_count", &pages, &ignored) &&
+                   db_integer(db, "PRAGMA page_size", &page, &ignored)
+               ? pages * page
+               : 0;
+}
+
 bool store_collect(struct c2s_journal *j, struct c2s_gc_report *report, struct c2s_error *err)
 {
     struct db *db = store_of(j)->db;
@@ -249,7 +260,10 @@ bool store_collect(struct c2s_journal *j, struct c2s_gc_report *report, struct c
     store_forget_unused(store_of(j));
     /* Shrinks the file, then the log; another shell that reads now only delays that. */
     struct c2s_error later = {0};
-    if (db_run(db, "PRAGMA incremental_vacuum", &later))
+    int64_t before = whole_size(db);
+    bool is_smaller = db_run(db, "PRAGMA incremental_vacuum", &later);
+    report->freed = before - whole_size(db);
+    if (is_smaller)
         (void)!db_run(db, "PRAGMA wal_checkpoint(TRUNCATE)", &later);
     return true;
 }

@@ -77,8 +77,10 @@ void c2s_rule_data_finite(struct c2s_check_run *run)
 {
     const struct c2s_data_facts *d = run->options->data;
     if (d && d->n_not_finite > 0)
-        c2s_report(run, entrance(run), "%lld values in %lld samples are NaN or infinite",
-                   (long long)d->n_not_finite, (long long)d->n_samples);
+        c2s_report(run, entrance(run), "%lld value%s in %lld sample%s %s NaN or infinite",
+                   (long long)d->n_not_finite, d->n_not_finite == 1 ? "" : "s",
+                   (long long)d->n_samples, d->n_samples == 1 ? "" : "s",
+                   d->n_not_finite == 1 ? "is" : "are");
 }
 
 static int64_t n_classes(const struct c2s_check_run *run)
@@ -95,9 +97,10 @@ void c2s_rule_labels_outside(struct c2s_check_run *run)
     const struct c2s_data_facts *d = run->options->data;
     if (d && d->n_labels_outside > 0)
         c2s_report(run, run->m->n_outputs > 0 ? run->m->outputs[0] : -1,
-                   "%lld labels are no class of the model: labels %lld to %lld, %lld output%s",
-                   (long long)d->n_labels_outside, (long long)d->label_min, (long long)d->label_max,
-                   (long long)n_classes(run), n_classes(run) == 1 ? "" : "s");
+                   "%lld label%s no class of the model: labels %lld to %lld, %lld output%s",
+                   (long long)d->n_labels_outside, d->n_labels_outside == 1 ? " is" : "s are",
+                   (long long)d->label_min, (long long)d->label_max, (long long)n_classes(run),
+                   n_classes(run) == 1 ? "" : "s");
 }
 
 void c2s_rule_classes_unseen(struct c2s_check_run *run)

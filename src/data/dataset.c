@@ -248,8 +248,9 @@ static bool set_shape(struct c2s_dataset *d, const struct data_array *labels, st
             return c2s_fail(err, C2S_SHAPE, "samples of shape %s: there are none", shape);
     if (x->dims[0] != labels->dims[0])
         return c2s_fail(err, C2S_SHAPE,
-                        "%lld samples but %lld labels; give files that belong together",
-                        (long long)x->dims[0], (long long)labels->dims[0]);
+                        "%lld sample%s but %lld label%s; give files that belong together",
+                        (long long)x->dims[0], x->dims[0] == 1 ? "" : "s",
+                        (long long)labels->dims[0], labels->dims[0] == 1 ? "" : "s");
     info->n_available = x->dims[0];
     info->rank = x->rank - 1;
     memcpy(info->dims, x->dims + 1, sizeof x->dims[0] * (size_t)info->rank);

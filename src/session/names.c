@@ -9,6 +9,8 @@
 
 #include "base/alloc.h"
 
+#define MOST_LISTED 6 /* versions that a message names one by one */
+
 struct listing {
     struct version_link *links;
     int n;
@@ -118,15 +120,30 @@ static bool look_at_tag(void *arg, const char *tag, int64_t version)
     return true;
 }
 
+/* "there are v1, v2 and v5"; of many only the first and the last: those between may be removed. */
+static void list_versions(const struct version_link *links, int n, char *out, size_t size)
+{
+    long long first = n > 0 ? (long long)links[0].id : 0, last = n > 0 ? links[n - 1].id : 0;
+    size_t used;
+    if (n == 0)
+        snprintf(out, size, "there are none yet: load FILE.h5");
+    else if (n == 1)
+        snprintf(out, size, "there is only v%lld", first);
+    else if (n > MOST_LISTED)
+        snprintf(out, size, "there are %d, the first v%lld, the last v%lld", n, first, last);
+    else {
+        used = (size_t)snprintf(out, size, "there are v%lld", first);
+        for (int i = 1; i < n && used < size; i++)
+            used += (size_t)snprintf(out + used, size - used, "%sv%lld", i < n - 1 ? ", " : " and ",
+                                     (long long)links[i].id);
+    }
+}
+
 static bool fail_unknown(const char *name, const struct tag_search *search,
                          const struct version_link *links, int n, struct c2s_error *err)
 {
-    char which[64] = "there are none yet: load FILE.h5";
-    if (n == 1)
-        snprintf(which, sizeof which, "there is only v%lld", (long long)links[0].id);
-    else if (n > 1)
-        snprintf(which, sizeof which, "there are %d, v%lld to v%lld", n, (long long)links[0].id,
-                 (long long)links[n - 1].id);
+    char which[160];
+    list_versions(links, n, which, sizeof which);
     if (search->near_tag[0])
         return c2s_fail(err, C2S_NOT_FOUND,
                         "no version or tag is named '%s'; did you mean '%s'? 'log' lists them",

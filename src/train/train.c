@@ -99,16 +99,18 @@ static bool check_samples(const struct trainer *t, struct c2s_error *err)
         return false;
     if (set->n < t->options.batch)
         return c2s_fail(err, C2S_RANGE,
-                        "%lld samples of '%s' to train on are fewer than a batch of %d; give more "
+                        "%lld sample%s of '%s' to train on %s fewer than a batch of %d; give more "
                         "data or a smaller --batch",
-                        (long long)set->n, name, t->options.batch);
+                        (long long)set->n, set->n == 1 ? "" : "s", name, set->n == 1 ? "is" : "are",
+                        t->options.batch);
     while (n_same < set->n && labels[set->places[n_same]] == labels[set->places[0]])
         n_same++;
     if (n_same == set->n)
         return c2s_fail(err, C2S_RANGE,
-                        "all %lld samples of '%s' to train on are of class %d; there is nothing to "
+                        "%s%lld sample%s of '%s' to train on %s of class %d; there is nothing to "
                         "tell apart, choose other data",
-                        (long long)set->n, name, labels[set->places[0]]);
+                        set->n == 1 ? "the " : "all ", (long long)set->n, set->n == 1 ? "" : "s",
+                        name, set->n == 1 ? "is" : "are", labels[set->places[0]]);
     return true;
 }
 

@@ -23,3 +23,12 @@ for option in $options; do
         exit 1
     }
 done
+
+# One list of views: what c2s-script.5 explains, what 'help sql' names, and what there is.
+explained=$(sed -n '/^For reading by people/,/^The hash/p' man/c2s-script.5 | grep -A1 '^\.TP' | sed -n 's/^\.B //p' | sort)
+named=$("$program" help sql | tr -s ' \n' ' ' | grep -oP 'Views made for it: \K[^;]*' | tr -d ' ' | tr , '\n' | sort)
+there=$("$program" -w :memory: --mode csv sql "SELECT name FROM sqlite_schema WHERE type = 'view'" | sed 1d | tr -d '"\r' | sort)
+[ -n "$there" ] && [ "$explained" = "$there" ] && [ "$named" = "$there" ] || {
+    echo "views there are: $there; in c2s-script.5: $explained; in 'help sql': $named"
+    exit 1
+}

@@ -247,13 +247,13 @@ static void names_of_versions(void **state)
     }
     static const struct {
         const char *name, *says;
-    } bad[] = {{"v9", "v1 to v3"},
+    } bad[] = {{"v9", "v1, v2 and v3"},
                {"relaese", "'release'"},
                {"v1~1", "no parent"},
-               {"zzz", "v1 to v3"},
+               {"zzz", "v1, v2 and v3"},
                {"@~x", "HEAD~2"},
-               {"0", "v1 to v3"},
-               {"v99999999999999999999", "v1 to v3"}};
+               {"0", "v1, v2 and v3"},
+               {"v99999999999999999999", "v1, v2 and v3"}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         err = (struct c2s_error){0};
         assert_false(c2s_session_version_id(s, bad[i].name, &id, &err));

@@ -277,9 +277,13 @@ static void old_checkpoints_do_not_pile_up(void **state)
     assert_stands_at(j, id, EPOCHS);
     assert_stands_at(j, other, 1);
     assert_ok(j->ops->remove_run(j, id, &err), &err);
+    assert_ok(j->ops->collect(j, &report, &err), &err);
+    assert_int_equal(report.n_tensors, TENSORS - 1);
     assert_stands_at(j, other, 1); /* the shared one stayed */
     assert_int_equal(count_tensors(j), 1 + TENSORS);
     assert_ok(j->ops->remove_run(j, other, &err), &err);
+    assert_ok(j->ops->collect(j, &report, &err), &err);
+    assert_int_equal(report.n_tensors, TENSORS);
     assert_int_equal(count_tensors(j), 1);
     assert_sound(j);
     j->ops->close(j);

@@ -275,6 +275,7 @@ static void gc_gives_space_back(void **state)
     assert_int_equal(report.bytes, 200000 * 3 * 4);
     assert_int_equal(stat(in_test_folder("w.c2s"), &after), 0);
     assert_true(after.st_size < before.st_size - 2000000);
+    assert_int_equal(report.freed, before.st_size - after.st_size);
     struct c2s_version *v = fetch_version(j, 1);
     c2s_version_destroy(v);
     assert_sound(j);

@@ -37,7 +37,7 @@ static void what_does_not_fit_goes_whole(void **state)
     char *whole = paint(400);
     size_t lead = sizeof begin - 1;
     assert_non_null(strstr(whole, "  epoch 3/3  loss 0.129 "));
-    assert_non_null(strstr(whole, "  95.5 %  lr 7.6e-05"));
+    assert_non_null(strstr(whole, "  training 95.5 %  lr 7.6e-05"));
     int width = glyph_width(whole + lead), n_cut = 0;
     for (int columns = 40; columns <= width + 1; columns++) {
         char *part = paint(columns);

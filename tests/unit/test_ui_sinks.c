@@ -80,15 +80,24 @@ static void facts_make_json_an_object(void **state)
     sheet_fact_item(s, "notes", NULL);
     sheet_fact_item(s, "many", "one");
     sheet_fact_item(s, "many", "two");
+    struct sheet *rows = sheet_create("%s", "");
+    sheet_column(rows, "epoch", NULL, SHEET_RIGHT);
+    sheet_column(rows, NULL, "for people", SHEET_RIGHT);
+    sheet_row(rows, SHEET_PLAIN);
+    sheet_integer(rows, 2);
+    sheet_text(rows, "two");
+    sheet_fact_rows(s, "epochs", rows);
     sheet_rows_key(s, "layers");
-    char *text = print_sheet(s, (struct print_as){.mode = "json"});
-    const char *begin = "{\"version\": \"v3\", \"ok\": true, \"x\": null, \"notes\": [], "
-                        "\"many\": [\"one\", \"two\"], \"layers\": [{\"name\"";
+    struct sheet *copy = sheet_clone(s);
+    sheet_destroy(s);
+    char *text = print_sheet(copy, (struct print_as){.mode = "json"});
+    const char *begin =
+        "{\"version\": \"v3\", \"ok\": true, \"x\": null, \"notes\": [], "
+        "\"many\": [\"one\", \"two\"], \"epochs\": [{\"epoch\": 2}], \"layers\": [{\"name\"";
     assert_memory_equal(text, begin, strlen(begin));
     free(text);
-    sheet_destroy(s);
-    s = sheet_create("%s", "");
-    check_print(s, "json", "{}\n");
+    sheet_destroy(copy);
+    check_print(sheet_create("%s", ""), "json", "{}\n");
 }
 
 static void csv_quotes_what_must_be_quoted(void **state)

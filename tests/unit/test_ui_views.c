@@ -236,7 +236,37 @@ static void a_diverged_loss_is_short(void **state)
         .epoch = 1, .n_epochs = 2, .done = 1, .total = 2, .loss = 212074.8857, .learning_rate = 1};
     struct view_curve none = {0};
     assert_string_equal(view_train_line(&now, &none, out, sizeof out),
-                        "epoch 1/2  loss 2.121e+05   0.0 %  lr 1");
+                        "epoch 1/2  loss 2.121e+05   training 0.0 %  lr 1");
+}
+
+static void an_ended_epoch_is_told_with_its_validation(void **state)
+{
+    (void)state;
+    char out[200];
+    struct c2s_epoch e = {
+        .epoch = 2, .loss = 0.5, .accuracy = 0.75, .validation_accuracy = 0.8, .is_best = true};
+    struct c2s_train_now now = {.epoch = 2, .n_epochs = 3, .ended = &e};
+    assert_string_equal(
+        view_ended_line(&now, out, sizeof out),
+        "epoch 2/3: loss 0.5000, accuracy 75.00 %, validation 80.00 %, best so far");
+    e.epoch = 0;
+    assert_string_equal(view_ended_line(&now, out, sizeof out), "before: validation 80.00 %");
+}
+
+static void steps_show_their_data_last(void **state)
+{
+    (void)state;
+    char out[256];
+    assert_string_equal(
+        view_step("calibrate ranges --data /a/b,split=train --method mse", out, sizeof out),
+        "calibrate ranges --method mse --data /a/b,split=train");
+    assert_string_equal(view_step("retrain --data '/my data/it' --lr 1", out, sizeof out),
+                        "retrain --lr 1 --data '/my data/it'");
+    assert_string_equal(view_step("retrain --data \"/a '\\\" b\" --lr 1", out, sizeof out),
+                        "retrain --lr 1 --data \"/a '\\\" b\"");
+    assert_string_equal(view_step("retrain --lr 1 --data x", out, sizeof out),
+                        "retrain --lr 1 --data x");
+    assert_string_equal(view_step("quantize all 4", out, sizeof out), "quantize all 4");
 }
 
 /* What no epoch of a training bettered is tried again at a rate that can help. */
@@ -289,6 +319,8 @@ int main(void)
         cmocka_unit_test(trainings_are_told_by_how_they_ended),
         cmocka_unit_test(a_load_report_is_grouped_and_cut),
         cmocka_unit_test(a_diverged_loss_is_short),
+        cmocka_unit_test(an_ended_epoch_is_told_with_its_validation),
+        cmocka_unit_test(steps_show_their_data_last),
         cmocka_unit_test(a_rate_that_can_help_is_advised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

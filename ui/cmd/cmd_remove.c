@@ -53,12 +53,13 @@ static bool run_gc(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_err
     if (cmd_flag(a, "--trainings"))
         sheet_before(s, SHEET_PLAIN, "forgot %s",
                      view_count(n, "interrupted training", count, sizeof count));
-    sheet_before(s, SHEET_PLAIN, "removed %s that no version uses, %s",
+    sheet_before(s, SHEET_PLAIN, "removed %s that nothing uses; the workspace is %s smaller",
                  view_count(report.n_tensors, "tensor", count, sizeof count),
-                 view_bytes(report.bytes, bytes, sizeof bytes));
+                 view_bytes(report.freed, bytes, sizeof bytes));
     sheet_fact_integer(s, "trainings", n);
     sheet_fact_integer(s, "tensors", report.n_tensors);
     sheet_fact_integer(s, "bytes", report.bytes);
+    sheet_fact_integer(s, "freed_bytes", report.freed);
     return cmd_show(ctx, s, err);
 }
 

@@ -35,9 +35,8 @@ const struct cmd_entry entry_sql = {
     .name = "sql",
     .group = "history",
     .summary = "ask the workspace in SQL, read-only",
-    .details =
-        "Views made for it: versions, measures, tensors, datasets. In JSON a value that is a "
-        "number is one.",
+    .details = "Views made for it: versions, measures, epochs, runs, tensors, datasets, tags; "
+               "c2s-script(5) lists their columns. In JSON a value that is a number is one.",
     .example = "sql SELECT id, step FROM versions\nsql SELECT count(*) AS n FROM tensors",
     .see = "log, show",
     .args = (const struct cmd_arg[]){{.name = "SELECT",

@@ -57,10 +57,8 @@ static void paint(struct progress_bar *b, const struct c2s_progress_event *e, do
 
 static void tell_epoch(struct progress_bar *b, const struct c2s_train_now *now)
 {
-    char line[160];
-    bool is_best = now->ended->is_best && now->ended->epoch > 0;
-    view_epoch_line(now->ended, now->n_epochs, line, sizeof line);
-    fprintf(b->lines, "%s%s\n", line, is_best ? ", best so far" : "");
+    char line[200];
+    fprintf(b->lines, "%s\n", view_ended_line(now, line, sizeof line));
     fflush(b->lines);
 }
 

@@ -39,7 +39,7 @@ static void print_cell(FILE *out, const struct sheet_cell *cell)
         fprintf(out, "%" PRId64, cell->integer);
     else if (cell->kind == SHEET_BOOL)
         fputs(cell->integer ? "true" : "false", out);
-    else if (cell->kind != SHEET_NONE && isfinite(cell->real))
+    else if (cell->kind != SHEET_NONE && cell->kind != SHEET_ROWS && isfinite(cell->real))
         print_number(out, cell->real);
 }
 

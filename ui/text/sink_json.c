@@ -56,6 +56,8 @@ static struct c2s_json *text_value(const struct sheet_cell *cell)
     return is_real(cell->text, real) ? c2s_json_new_real(real) : c2s_json_new_text(cell->text);
 }
 
+static struct c2s_json *rows_value(const struct sheet *s);
+
 static struct c2s_json *cell_value(const struct sheet_cell *cell)
 {
     switch (cell->kind) {
@@ -70,6 +72,8 @@ static struct c2s_json *cell_value(const struct sheet_cell *cell)
         return c2s_json_new_bool(cell->integer != 0);
     case SHEET_LIST:
         return list_value(cell->text);
+    case SHEET_ROWS:
+        return rows_value(cell->rows);
     case SHEET_NONE:
         break;
     }

@@ -58,8 +58,10 @@ void sheet_destroy(struct sheet *s)
         free(s->rows[r].cells);
         finish_lines(&s->rows[r].notes);
     }
-    for (int i = 0; i < s->n_facts; i++)
+    for (int i = 0; i < s->n_facts; i++) {
         free(s->facts[i].value.text);
+        sheet_destroy(s->facts[i].value.rows);
+    }
     for (int i = 0; i < s->n_kept; i++)
         free(s->kept[i]);
     free(s->kept);
@@ -345,6 +347,17 @@ void sheet_fact_item(struct sheet *s, const char *key, const char *item)
     }
     free(list->text);
     list->text = joined;
+}
+
+void sheet_fact_rows(struct sheet *s, const char *key, struct sheet *rows)
+{
+    struct sheet_cell *cell = add_fact(s, key, SHEET_ROWS);
+    if (!cell) {
+        sheet_destroy(rows);
+        return;
+    }
+    cell->rows = rows;
+    s->is_broken = !rows || rows->is_broken;
 }
 
 const char *sheet_keep(struct sheet *s, const char *text)

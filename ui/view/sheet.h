@@ -26,13 +26,15 @@ enum sheet_kind {
     SHEET_REAL,    /* `digits` decimals in a table; NaN and Inf are null in JSON */
     SHEET_PERCENT, /* a fraction 0..1: "90.4 %" in a table, 0.904 in JSON */
     SHEET_BOOL,
-    SHEET_LIST /* facts only: texts, separated by newlines in `text` */
+    SHEET_LIST, /* facts only: texts, separated by newlines in `text` */
+    SHEET_ROWS  /* facts only: the rows of a sheet of their own */
 };
 
 struct sheet_cell {
     enum sheet_kind kind;
     enum sheet_role role;
     char *text;         /* owned; TEXT and LIST */
+    struct sheet *rows; /* owned; ROWS */
     bool may_be_number; /* TEXT: JSON writes it as a number when it is one */
     int64_t integer;
     double real;
@@ -130,6 +132,8 @@ void sheet_fact_real(struct sheet *s, const char *key, double value);
 void sheet_fact_bool(struct sheet *s, const char *key, bool value);
 /* Adds one text to the list `key`; NULL makes sure that the list is there. */
 void sheet_fact_item(struct sheet *s, const char *key, const char *item);
+/* The rows of a sheet, which is taken. */
+void sheet_fact_rows(struct sheet *s, const char *key, struct sheet *rows);
 
 /* A copy of text that lives as long as the sheet: for keys and names that are not static. */
 const char *sheet_keep(struct sheet *s, const char *text);

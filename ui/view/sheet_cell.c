@@ -27,6 +27,9 @@ char *sheet_cell_text(const struct sheet_cell *cell, char *out, size_t size)
     case SHEET_LIST:
         snprintf(out, size, "%s", cell->text ? cell->text : "");
         return out;
+    case SHEET_ROWS: /* only JSON has rows in rows */
+    case SHEET_NONE:
+        break;
     case SHEET_INTEGER:
         return sheet_group_digits(cell->integer, out, size);
     case SHEET_BOOL:
@@ -45,8 +48,6 @@ char *sheet_cell_text(const struct sheet_cell *cell, char *out, size_t size)
         else
             snprintf(out, size, "%.*f", cell->digits, cell->real);
         return out;
-    case SHEET_NONE:
-        break;
     }
     snprintf(out, size, "-");
     return out;

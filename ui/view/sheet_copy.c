@@ -57,6 +57,14 @@ static void keep_names(struct sheet *copy)
     }
 }
 
+static bool copy_fact(struct sheet_cell *value)
+{
+    if (value->kind != SHEET_ROWS)
+        return copy_text(&value->text);
+    value->rows = sheet_clone(value->rows);
+    return value->rows != NULL;
+}
+
 static bool copy_parts(struct sheet *copy, const struct sheet *s)
 {
     copy->before = s->before;
@@ -78,7 +86,7 @@ static bool copy_parts(struct sheet *copy, const struct sheet *s)
             return false;
     }
     for (int i = 0; i < s->n_facts; i++, copy->n_facts++)
-        if (!copy_text(&copy->facts[i].value.text))
+        if (!copy_fact(&copy->facts[i].value))
             return false;
     return !copy->is_broken;
 }

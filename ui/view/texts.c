@@ -65,12 +65,40 @@ bool view_is_quantized(const struct c2s_model *m)
     return is_quantized;
 }
 
+static const char data_option[] = " --data ";
+
 #define SHOWN_PATH 36 /* columns of a path in a table, unless the file name alone is longer */
+
+/* End of a word that may be quoted. */
+static const char *word_end(const char *at)
+{
+    for (char quote = 0; *at && (quote || *at != ' '); at++) {
+        if (quote != '\'' && *at == '\\' && at[1])
+            at++;
+        else if (*at == quote)
+            quote = 0;
+        else if (!quote && (*at == '\'' || *at == '"'))
+            quote = *at;
+    }
+    return at;
+}
+
+/* Behind the other options, where a narrow table cuts it first. */
+static void move_data_last(const char *step, const char *data, char *out, size_t size)
+{
+    const char *end = word_end(data + strlen(data_option));
+    snprintf(out, size, "%.*s%s%.*s", (int)(data - step), step, end, (int)(end - data), data);
+}
 
 char *view_step(const char *step, char *out, size_t size)
 {
+    const char *data = strstr(step, data_option);
     static const char load[] = "load ";
     const char *path = step + sizeof load - 1;
+    if (strncmp(step, load, sizeof load - 1) != 0 && data) {
+        move_data_last(step, data, out, size);
+        return out;
+    }
     snprintf(out, size, "%s", step);
     if (strncmp(step, load, sizeof load - 1) != 0 || strlen(path) <= SHOWN_PATH)
         return out;

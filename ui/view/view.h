@@ -16,8 +16,8 @@
 char *view_bits(const struct c2s_model *m, char *out, size_t size); /* "float", "w4 a4 i8" */
 /* All neural layers have weights of some bits: what export and the chip's integers need. */
 bool view_is_quantized(const struct c2s_model *m);
-/* A step such as "load PATH" with the beginning of a long path cut, so that the file name is seen.
- */
+/* A step as a narrow table shows it: of "load PATH" the beginning of a long path is cut, so that
+ * the file name is seen, and --data DATASET stands last, so that different steps look different. */
 char *view_step(const char *step, char *out, size_t size);
 char *view_bytes(int64_t bytes, char *out, size_t size);     /* "208 kB" */
 char *view_time(int64_t seconds, char *out, size_t size);    /* local: "11:02", "Nov 23" */
@@ -184,6 +184,8 @@ char *view_train_line(const struct c2s_train_now *now, const struct view_curve *
                       size_t size);
 /* "epoch 2/3: loss 0.4512, accuracy 83.90 %, validation 86.12 %" */
 char *view_epoch_line(const struct c2s_epoch *e, int n_epochs, char *out, size_t size);
+/* The same of now->ended, and whether it is the best so far. */
+char *view_ended_line(const struct c2s_train_now *now, char *out, size_t size);
 
 struct view_retrained {
     const struct c2s_version *version; /* current now */
@@ -192,8 +194,9 @@ struct view_retrained {
     double seconds;
 };
 struct sheet *view_retrained(const struct view_retrained *v);
-/* The epochs of a trained version, as lines and as facts. */
+/* The epochs of a trained version: as lines, and for machines as rows, like those of retrain. */
 void view_add_story(struct sheet *s, const struct c2s_version *v);
+void view_add_story_facts(struct sheet *s, const struct c2s_version *v);
 
 struct view_hist_options {
     const char *version; /* "v3", or "v1 and v3" */

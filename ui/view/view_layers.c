@@ -196,6 +196,7 @@ struct sheet *view_version(const struct c2s_version *v, const struct view_versio
     sheet_fact_text(s, "tool", v->info.tool);
     sheet_fact_text(s, "hash", v->info.model_hash);
     sheet_fact_integer(s, "created", v->info.created);
+    view_add_story_facts(s, v);
     add_resumption_facts(s, v, context);
     view_add_report_facts(s, m);
     sheet_rows_key(s, "layers");

@@ -60,8 +60,8 @@ char *view_train_line(const struct c2s_train_now *now, const struct view_curve *
     if (now->done == 0)
         snprintf(out, size, "measuring it as it is");
     else
-        snprintf(out, size, "epoch %d/%d  loss %s %s  %.1f %%  lr %.2g", now->epoch, now->n_epochs,
-                 loss_text(now->loss, 3, loss, sizeof loss),
+        snprintf(out, size, "epoch %d/%d  loss %s %s  training %.1f %%  lr %.2g", now->epoch,
+                 now->n_epochs, loss_text(now->loss, 3, loss, sizeof loss),
                  view_curve_text(c, glyph_is_utf8(), curve, sizeof curve), 100 * now->accuracy,
                  now->learning_rate);
     return out;
@@ -78,6 +78,15 @@ char *view_epoch_line(const struct c2s_epoch *e, int n_epochs, char *out, size_t
     else
         snprintf(out, size, "epoch %d/%d: loss %s, accuracy %.2f %%%s", e->epoch, n_epochs,
                  loss_text(e->loss, 4, loss, sizeof loss), 100 * e->accuracy, validation);
+    return out;
+}
+
+char *view_ended_line(const struct c2s_train_now *now, char *out, size_t size)
+{
+    char line[160];
+    bool is_best = now->ended->is_best && now->ended->epoch > 0;
+    snprintf(out, size, "%s%s", view_epoch_line(now->ended, now->n_epochs, line, sizeof line),
+             is_best ? ", best so far" : "");
     return out;
 }
 
@@ -123,9 +132,8 @@ static void add_rate(struct sheet *s, double value)
     sheet_textf(s, "%.2g", value);
 }
 
-static void add_epochs(struct sheet *s, const struct c2s_train_report *r)
+static void add_epochs(struct sheet *s, const struct c2s_epoch *epochs, int n, int best)
 {
-    sheet_rows_key(s, "epochs");
     sheet_column(s, "epoch", NULL, SHEET_RIGHT);
     sheet_column(s, NULL, "epoch", SHEET_RIGHT);
     sheet_column(s, "loss", NULL, SHEET_RIGHT);
@@ -141,9 +149,9 @@ static void add_epochs(struct sheet *s, const struct c2s_train_report *r)
     sheet_column(s, "seconds", NULL, SHEET_RIGHT);
     sheet_column(s, "is_kept", NULL, SHEET_LEFT);
     sheet_column(s, NULL, "", SHEET_LEFT);
-    for (int i = 0; i < r->n_epochs; i++) {
-        const struct c2s_epoch *e = &r->epochs[i];
-        bool is_kept = e->epoch == r->best_epoch;
+    for (int i = 0; i < n; i++) {
+        const struct c2s_epoch *e = &epochs[i];
+        bool is_kept = e->epoch == best;
         sheet_row(s, is_kept ? SHEET_GOOD : SHEET_PLAIN);
         sheet_integer(s, e->epoch);
         if (e->epoch == 0)
@@ -270,7 +278,8 @@ struct sheet *view_retrained(const struct view_retrained *v)
     const struct c2s_train_report *r = &v->result->report;
     struct sheet *s = sheet_create("%s", "");
     add_facts(s, v);
-    add_epochs(s, r);
+    sheet_rows_key(s, "epochs");
+    add_epochs(s, r->epochs, r->n_epochs, r->best_epoch);
     tell_ending(s, v);
     if (r->best_epoch == 0) {
         tell_nothing_better(s, v);
@@ -291,6 +300,12 @@ void view_add_story(struct sheet *s, const struct c2s_version *v)
         sheet_before(s, v->epochs[i].epoch == best ? SHEET_GOOD : SHEET_PLAIN, "%s%s%s",
                      i == 0 ? "trained:  " : "          ", line,
                      v->epochs[i].epoch == best ? " (kept)" : "");
-        sheet_fact_item(s, "epochs", line);
     }
+}
+
+void view_add_story_facts(struct sheet *s, const struct c2s_version *v)
+{
+    struct sheet *rows = sheet_create("%s", "");
+    add_epochs(rows, v->epochs, v->n_epochs, c2s_best_epoch(v->epochs, v->n_epochs));
+    sheet_fact_rows(s, "epochs", rows);
 }

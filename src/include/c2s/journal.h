@@ -11,6 +11,8 @@ struct c2s_journal;
 
 struct c2s_gc_report {
     int64_t n_tensors, bytes; /* removed */
+    int64_t freed;            /* bytes by which the workspace is smaller: also what trainings and
+                                 their checkpoints, removed before, had left empty */
 };
 
 struct c2s_journal_ops {
@@ -65,7 +67,8 @@ struct c2s_journal_ops {
      * other fields only parent, step and data count. A run goes with append of the version made
      * (struct c2s_version.run), with remove_run, or with its parent. leave_run: this program is no
      * longer at work on it; when it ENDED its tensors go, its epochs stay, with the note. Both:
-     * STATE when another program is at work on it; NOT_FOUND. */
+     * STATE when another program is at work on it; NOT_FOUND. remove_run leaves its tensors to
+     * collect. */
     bool (*put_run)(struct c2s_journal *j, const struct c2s_run *run,
                     const struct c2s_checkpoint *checkpoint, int64_t *id, struct c2s_error *err);
     bool (*leave_run)(struct c2s_journal *j, int64_t id, enum c2s_run_state state, const char *note,
