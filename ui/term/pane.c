@@ -213,21 +213,40 @@ static void paint_left_out(const struct pane *p)
                 SCREEN_NORMAL, text);
 }
 
+/* On the frame: that a text goes on. */
+static void paint_below(const struct pane *p, int page)
+{
+    char text[64];
+    int n = p->n_lines - p->top - page;
+    if (n <= 0)
+        return;
+    snprintf(text, sizeof text, " %d more below ", n);
+    screen_text(p->area.top + p->area.height - 1, p->area.left + 2, glyph_width(text), SHEET_DIM,
+                SCREEN_NORMAL, text);
+}
+
+/* The position always has room: the name is shortened. */
+static void paint_title(const struct pane *p, int page, bool is_focused)
+{
+    char title[sizeof p->heading + 64], position[48] = " ";
+    const char *name = p->heading[0] ? p->heading : p->title;
+    int end = p->top + page < p->n_lines ? p->top + page : p->n_lines;
+    if (p->n_lines > page)
+        snprintf(position, sizeof position, "  %d-%d/%d ", p->top + 1, end, p->n_lines);
+    char *cut = columns_cut(name, p->area.width - 5 - glyph_width(position));
+    snprintf(title, sizeof title, " %s%s", cut ? cut : name, position);
+    free(cut);
+    screen_frame(&p->area, title, is_focused);
+}
+
 void pane_paint(struct pane *p, bool is_focused)
 {
-    char title[160];
     int page = pane_page(p);
-    const char *name = p->heading[0] ? p->heading : p->title;
-    if (p->n_lines > page)
-        snprintf(title, sizeof title, " %s  %d-%d/%d ", name, p->top + 1,
-                 p->top + page < p->n_lines ? p->top + page : p->n_lines, p->n_lines);
-    else
-        snprintf(title, sizeof title, " %s ", name);
-    char *cut = columns_cut(title, p->area.width - 4);
-    screen_frame(&p->area, cut ? cut : title, is_focused);
-    free(cut);
+    paint_title(p, page, is_focused);
     if (p->left_out[0])
         paint_left_out(p);
+    if (!p->keys)
+        paint_below(p, page);
     for (int row = 0; row < page; row++) {
         int i = p->top + row, top = p->area.top + 1 + row;
         if (i >= p->n_lines)

@@ -10,12 +10,16 @@
 
 int pane_find_column(const struct sheet *s, const char *key)
 {
+    int found = -1;
     for (int c = 0; c < s->n_columns; c++) {
-        const char *name = s->columns[c].key ? s->columns[c].key : s->columns[c].name;
-        if (strcmp(name, key) == 0)
+        const struct sheet_column *column = &s->columns[c];
+        if (strcmp(column->key ? column->key : column->name, key) != 0)
+            continue;
+        if (column->name)
             return c;
+        found = c;
     }
-    return -1;
+    return found;
 }
 
 #define MAX_KEYS   8

@@ -11,7 +11,8 @@
 struct pane_line *pane_add_line(struct pane *p, const char *text, size_t n);
 /* Lays the rows of the sheets out as lines of a list. */
 void pane_layout_list(struct pane *p);
-/* Column by its key for machines, or by its heading when it has none; -1 = none. */
+/* Column by its key for machines, or by its heading when it has none; one that people see before
+ * one that is for machines alone; -1 = none. */
 int pane_find_column(const struct sheet *s, const char *key);
 
 #endif

@@ -35,14 +35,29 @@ static bool sink_show(struct sink *sink, const struct sheet *sheet, struct c2s_e
     return pane_add(s->target, sheet) || c2s_fail_nomem(err);
 }
 
+/* Who pressed Escape did not run into an error. */
+static enum sheet_role role_of(const struct c2s_error *err)
+{
+    return err->code == C2S_OK          ? SHEET_PLAIN
+           : err->code == C2S_CANCELLED ? SHEET_WARNING
+                                        : SHEET_ERROR;
+}
+
+static char *failure_text(const struct c2s_error *err, char *out, size_t size)
+{
+    snprintf(out, size, "%s: %s%s%s", err->code == C2S_CANCELLED ? "stopped" : "error", err->where,
+             err->where[0] ? ": " : "", err->text);
+    return out;
+}
+
 /* Failures come back from the command itself; what a script tells on its way is a line more. */
 static void sink_tell(struct sink *sink, const struct c2s_error *error, bool in_script)
 {
     (void)in_script;
     struct tui_sink *s = (struct tui_sink *)sink;
+    char text[sizeof error->where + sizeof error->text + 16];
     struct sheet *line = sheet_create("%s", "");
-    sheet_before(line, SHEET_ERROR, "error: %s%s%s", error->where, error->where[0] ? ": " : "",
-                 error->text);
+    sheet_before(line, role_of(error), "%s", failure_text(error, text, sizeof text));
     if (line)
         (void)pane_add(s->target, line);
     sheet_destroy(line);
@@ -142,10 +157,11 @@ static void remember(struct tui *t, const char *line)
 static void log_command(struct tui *t, const char *line, const struct c2s_error *err,
                         double seconds)
 {
-    bool ok = err->code == C2S_OK;
+    const char *how = err->code == C2S_OK          ? ""
+                      : err->code == C2S_CANCELLED ? "stopped after "
+                                                   : "failed after ";
     struct sheet *s = sheet_create("%s", "");
-    sheet_before(s, ok ? SHEET_PLAIN : SHEET_ERROR, "%s  %s%.2f s", line, ok ? "" : "failed after ",
-                 seconds);
+    sheet_before(s, role_of(err), "%s  %s%.2f s", line, how, seconds);
     char *messages = screen_take_messages();
     for (char *at = messages; at && *at;) {
         size_t n = strcspn(at, "\n");
@@ -188,8 +204,9 @@ static void say_outcome(struct tui *t, const struct c2s_error *err)
     for (int i = 0; i < detail->n_sheets; i++)
         if (detail->sheets[i]->next && detail->sheets[i]->next[0])
             next = detail->sheets[i]->next;
+    char text[sizeof t->status];
     if (err->code != C2S_OK)
-        tui_say(t, SHEET_ERROR, "error: %s%s%s", err->where, err->where[0] ? ": " : "", err->text);
+        tui_say(t, role_of(err), "%s", failure_text(err, text, sizeof text));
     else
         tui_say(t, SHEET_PLAIN, "%s", next ? next : "done");
 }

@@ -1,9 +1,11 @@
 /* Commands in a thread of their own: the screen shows progress, takes keys and can cancel. */
 #include "tui_private.h"
 
+#include "text/sink_text.h"
 #include "view/glyph.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #define WAIT_MS   30 /* most commands end before anything need be shown */
@@ -28,6 +30,20 @@ static void tell_how_far(struct tui_job *job, const struct c2s_progress_event *e
         snprintf(job->how_far, sizeof job->how_far, "%.30s ...", e->what);
 }
 
+/* What trains stands above its epochs: auto-quantize trains several times. */
+static void note_epoch(struct tui_job *job, const struct c2s_progress_event *e)
+{
+    char line[200];
+    if (!job->epochs)
+        job->epochs = sheet_create("%s", "");
+    if (strcmp(job->trained, e->what) != 0) {
+        snprintf(job->trained, sizeof job->trained, "%.60s", e->what);
+        sheet_before(job->epochs, SHEET_PLAIN, "%s", job->trained);
+    }
+    sheet_before(job->epochs, SHEET_PLAIN, "  %s", view_ended_line(e->training, line, sizeof line));
+    job->has_new_epoch = job->epochs != NULL;
+}
+
 /* Called by the thread of the job. */
 static bool note_progress(void *arg, const struct c2s_progress_event *event)
 {
@@ -38,6 +54,8 @@ static bool note_progress(void *arg, const struct c2s_progress_event *event)
     if (event->training) {
         view_curve_add(&job->curve, event->training);
         view_train_line(event->training, &job->curve, job->training, sizeof job->training);
+        if (event->training->ended)
+            note_epoch(job, event);
     }
     bool goes_on = !job->is_cancelled;
     pthread_mutex_unlock(&job->lock);
@@ -89,6 +107,22 @@ static void handle_key(struct tui *t, struct tui_job *job, int key)
     }
 }
 
+/* The detail pane belongs to the screen's thread; it gets a copy. */
+static void show_epochs(struct tui *t, struct tui_job *job)
+{
+    struct pane *detail = &t->panes[TUI_DETAIL];
+    pane_clear(detail);
+    detail->mode = TEXT_TABLE;
+    pthread_mutex_lock(&job->lock);
+    (void)pane_add(detail, job->epochs); /* without memory it stays empty until the end */
+    job->has_new_epoch = false;
+    pthread_mutex_unlock(&job->lock);
+    t->shows_keys = t->needs_follow = false;
+    snprintf(detail->heading, sizeof detail->heading, "[3] %.80s", job->line);
+    pane_layout(detail);
+    pane_move_to(detail, -1);
+}
+
 static void show_progress(struct tui *t, struct tui_job *job)
 {
     int height, width;
@@ -99,8 +133,11 @@ static void show_progress(struct tui *t, struct tui_job *job)
                                          : "Esc cancels";
     tui_say(t, SHEET_PLAIN, "%s%s   %s%s%s", job->how_far[0] ? job->how_far : job->line,
             job->how_far[0] ? "" : " ...", how, job->training[0] ? "   " : "", job->training);
+    bool has_new_epoch = job->has_new_epoch;
     pthread_mutex_unlock(&job->lock);
     glyph_keep_parts(t->status, width);
+    if (has_new_epoch)
+        show_epochs(t, job);
     tui_paint(t);
 }
 
@@ -133,6 +170,7 @@ bool tui_job_run(struct tui *t, const char *line, struct pane *out, struct c2s_e
     }
     t->ctx->progress = progress;
     t->ctx->progress_arg = progress_arg;
+    sheet_destroy(job.epochs);
     pthread_cond_destroy(&job.ended);
     pthread_mutex_destroy(&job.lock);
     *err = job.err;

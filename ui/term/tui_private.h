@@ -31,6 +31,9 @@ struct tui_job {
     char how_far[160];       /* "evaluating v2  450 of 1,000  45 %  2 s left"; "" = not told yet */
     struct view_curve curve; /* of a training */
     char training[200];      /* its line; "" = other work */
+    struct sheet *epochs;    /* owned: a line for each that ended; NULL = none yet */
+    char trained[64];        /* what the last of these lines is of: "training v2" */
+    bool has_new_epoch;      /* the screen does not show it yet */
 };
 
 struct tui_prompt {
