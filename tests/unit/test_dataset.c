@@ -72,6 +72,34 @@ static void every_format_gives_the_same_samples(void **state)
     assert_contents(data_path("datasets/both.h5"), "hdf5", C2S_U8, 1);
 }
 
+/* The same pixels as bytes, as floats, and as floats that were divided by 255 before. */
+static void shared_samples_are_found_across_files(void **state)
+{
+    (void)state;
+    struct c2s_error err = {0};
+    const struct c2s_dataset_options scaled = {.scale = 255, .limit = 4};
+    struct c2s_dataset *bytes = open_data(data_path("datasets/stored.npz"), &scaled);
+    const struct {
+        const char *file;
+        double scale;
+        int64_t n_shared;
+    } cases[] = {{"datasets/both.h5", 1, 4}, /* bytes: the scale does not count */
+                 {"datasets/x_big_endian.npy", 255, 4},
+                 {"datasets/x_big_endian.npy", 1, 0},
+                 {"datasets/deflated.npz", 1, 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t n = -1;
+        struct c2s_dataset_options options = {.scale = cases[i].scale};
+        struct c2s_dataset *other = open_data(data_path("%s", cases[i].file), &options);
+        assert_ok(c2s_dataset_count_shared(bytes, other, &n, &err), &err);
+        assert_int_equal(n, cases[i].n_shared);
+        assert_ok(c2s_dataset_count_shared(other, bytes, &n, &err), &err);
+        assert_int_equal(n, cases[i].n_shared);
+        c2s_dataset_close(other);
+    }
+    c2s_dataset_close(bytes);
+}
+
 static void npy_versions_2_and_3(void **state)
 {
     (void)state;
@@ -340,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_gives_the_same_samples),
+        cmocka_unit_test(shared_samples_are_found_across_files),
         cmocka_unit_test(npy_versions_2_and_3),
         cmocka_unit_test(idx_folders_and_lone_images),
         cmocka_unit_test(gzip_folder),
