@@ -2,6 +2,7 @@
  * retrain, verify. Every stage is an ordinary step of the session. */
 #include "session/auto_quantize.h"
 
+#include <c2s/keras.h>
 #include <stdio.h>
 
 struct stage_kind {
@@ -84,6 +85,29 @@ static bool check_plan(const struct c2s_auto_plan *p, struct c2s_error *err)
     return true;
 }
 
+/* What a later stage would fail for is told before anything is made. */
+static bool check_data(struct recipe *r, struct c2s_error *err)
+{
+    struct c2s_dataset_spec spec = {0};
+    struct c2s_dataset *data;
+    char *text;
+    bool is_needed;
+    if (!auto_needs_data(r, &is_needed, err))
+        return false;
+    if (!is_needed)
+        return true;
+    if (!session_training_spec(r->session, r->plan->retrain.data, &spec, err))
+        return false;
+    bool ok = session_open_spec(&spec, &data, &text, err);
+    if (ok) {
+        ok = session_check_scaling(r->session->current->model, c2s_dataset_info(data), err);
+        c2s_dataset_close(data);
+        c2s_text_free(text);
+    }
+    c2s_dataset_spec_finish(&spec);
+    return ok;
+}
+
 bool c2s_session_auto_quantize(struct c2s_session *s, const struct c2s_auto_plan *plan,
                                struct c2s_auto_report *report, struct c2s_error *err)
 {
@@ -92,7 +116,8 @@ bool c2s_session_auto_quantize(struct c2s_session *s, const struct c2s_auto_plan
     for (int i = 0; i < C2S_N_STAGES; i++)
         report->stages[i] = (struct c2s_stage){
             .name = kinds[i].name, .step = kinds[i].step, .state = C2S_STAGE_NOT_REACHED};
-    if (!session_require_current(s, err) || !check_plan(plan, err) || !measure_origin(&r, err))
+    if (!session_require_current(s, err) || !check_plan(plan, err) || !check_data(&r, err) ||
+        !measure_origin(&r, err))
         return false;
     r.report->begun_at = s->current->info.id;
     for (int i = 0; i < C2S_N_STAGES; i++) {

@@ -24,6 +24,8 @@ bool auto_weights(struct recipe *r, struct c2s_stage *stage, struct c2s_error *e
 bool auto_retrain(struct recipe *r, struct c2s_stage *stage, struct c2s_error *err) C2S_MUST_CHECK;
 bool auto_verify(struct recipe *r, struct c2s_stage *stage, struct c2s_error *err) C2S_MUST_CHECK;
 
+/* Whether a stage will learn from data. */
+bool auto_needs_data(struct recipe *r, bool *out, struct c2s_error *err) C2S_MUST_CHECK;
 /* Of the current version; *has tells whether it was taken. */
 bool auto_measure(struct recipe *r, const char *engine, struct c2s_measure *out, bool *has,
                   struct c2s_error *err) C2S_MUST_CHECK;

@@ -70,6 +70,18 @@ static bool came_through(struct recipe *r, const char *step, bool *out, struct c
     return ok;
 }
 
+bool auto_needs_data(struct recipe *r, bool *out, struct c2s_error *err)
+{
+    bool is_calibrated, is_trained;
+    bool has_bits = has_activation_bits(model_of(r), r->plan->activations);
+    if (!came_through(r, "calibrate ranges", &is_calibrated, err) ||
+        !came_through(r, "retrain", &is_trained, err))
+        return false;
+    *out = (!has_bits && !is_calibrated) ||
+           (r->plan->retrain.train.epochs > 0 && !(is_trained && has_bits && has_weight_bits(r)));
+    return true;
+}
+
 /* ---- the stages ---- */
 
 /* "E014, E020": the rules of the errors, each once. */
@@ -248,6 +260,34 @@ static bool conclude_training(struct recipe *r, struct c2s_stage *stage,
                     made->report.last_epoch, (long long)r->session->current->info.id);
 }
 
+/* The training between the two quantizations: *id 0 when there was none. */
+static bool find_first_training(struct recipe *r, int64_t *id, struct c2s_error *err)
+{
+    const struct c2s_version *v = r->session->current;
+    bool is_between = false;
+    *id = 0;
+    while (v->info.parent) {
+        is_between |= step_is(v->info.step, "quantize weights");
+        if (!session_hold(r->session, v->info.parent, &v, err))
+            return false;
+        if (is_between && step_is(v->info.step, "retrain"))
+            *id = v->info.id;
+        if (*id || (is_between && step_is(v->info.step, "quantize activations")))
+            return true;
+    }
+    return true;
+}
+
+static bool skip_first_training(struct recipe *r, struct c2s_stage *stage, struct c2s_error *err)
+{
+    int64_t id;
+    if (!find_first_training(r, &id, err))
+        return false;
+    if (id)
+        return skip(stage, "trained before: v%lld", (long long)id);
+    return skip(stage, "weights are quantized already; one training follows");
+}
+
 bool auto_retrain(struct recipe *r, struct c2s_stage *stage, struct c2s_error *err)
 {
     struct c2s_retrained made = {0};
@@ -257,7 +297,7 @@ bool auto_retrain(struct recipe *r, struct c2s_stage *stage, struct c2s_error *e
     if (!is_second && count_activations(model_of(r)) == 0)
         return skip(stage, "nothing was quantized yet");
     if (!is_second && has_weight_bits(r))
-        return skip(stage, "weights are quantized already; one training follows");
+        return skip_first_training(r, stage, err);
     if (!go_on(r, &made, &is_done, err) || (!is_done && !came_through(r, "retrain", &is_done, err)))
         return false;
     if (is_done && !made.parent)
@@ -277,12 +317,25 @@ bool auto_measure(struct recipe *r, const char *engine, struct c2s_measure *out,
     return *has;
 }
 
+static bool compare_with_first(struct recipe *r, struct c2s_error *err)
+{
+    char name[24];
+    struct c2s_comparison c;
+    snprintf(name, sizeof name, "v%lld", (long long)r->report->first);
+    if (!session_compare(r->session, &(struct session_measured){name, "dnnl"},
+                         &(struct session_measured){NULL, "akida"}, &c, err))
+        return false;
+    r->report->p_value = c.p_value;
+    return true;
+}
+
 bool auto_verify(struct recipe *r, struct c2s_stage *stage, struct c2s_error *err)
 {
     struct c2s_auto_report *report = r->report;
     if (!auto_check(r, stage, err) ||
         !auto_measure(r, "dnnl", &stage->accuracy, &stage->has_accuracy, err) ||
-        !auto_measure(r, "akida", &stage->chip, &stage->has_chip, err))
+        !auto_measure(r, "akida", &stage->chip, &stage->has_chip, err) ||
+        !compare_with_first(r, err))
         return false;
     double chip = c2s_accuracy(&stage->chip.metrics);
     report->drop = c2s_accuracy(&report->before.metrics) - chip;

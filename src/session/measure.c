@@ -156,13 +156,14 @@ static void count_changes(struct c2s_comparison *c, const int32_t *labels, const
     c->p_value = c2s_mcnemar(c->became_wrong, c->became_right);
 }
 
-bool c2s_session_compare(struct c2s_session *s, const char *first, const char *second,
-                         const char *engine, struct c2s_comparison *out, struct c2s_error *err)
+bool session_compare(struct c2s_session *s, const struct session_measured *first,
+                     const struct session_measured *second, struct c2s_comparison *out,
+                     struct c2s_error *err)
 {
     struct c2s_comparison c = {0};
     int32_t *a = NULL, *b = NULL;
-    bool ok = c2s_session_eval(s, first, engine, &c.first, &a, NULL, err) &&
-              c2s_session_eval(s, second, engine, &c.second, &b, NULL, err);
+    bool ok = c2s_session_eval(s, first->version, first->engine, &c.first, &a, NULL, err) &&
+              c2s_session_eval(s, second->version, second->engine, &c.second, &b, NULL, err);
     if (ok) {
         count_changes(&c, c2s_dataset_labels(c2s_session_data(s)), a, b);
         *out = c;
@@ -170,6 +171,13 @@ bool c2s_session_compare(struct c2s_session *s, const char *first, const char *s
     c2s_free(a);
     c2s_free(b);
     return ok;
+}
+
+bool c2s_session_compare(struct c2s_session *s, const char *first, const char *second,
+                         const char *engine, struct c2s_comparison *out, struct c2s_error *err)
+{
+    return session_compare(s, &(struct session_measured){first, engine},
+                           &(struct session_measured){second, engine}, out, err);
 }
 
 static bool measure_model(struct c2s_session *s, const struct c2s_model *m, struct c2s_measure *out,

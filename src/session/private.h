@@ -72,6 +72,7 @@ struct session_trained {
     int64_t version;       /* the one it made; 0 = none */
     int64_t ended;         /* the run that ended without one; 0 = none */
     int64_t open;          /* the newest run that can be gone on with, on any data; 0 = none */
+    int n_open_epochs;     /* that are kept of it */
     bool is_of_other_data; /* that one */
     char note[256];        /* of the one that ended */
 };
@@ -114,6 +115,14 @@ void session_data_destroy(struct session_data *d); /* accepts NULL */
 /* measure.c: an engine for the model on the data in use, scaling checked. */
 bool session_engine(struct c2s_session *s, const struct c2s_model *m, const char *engine,
                     struct c2s_engine **out, struct c2s_error *err) C2S_MUST_CHECK;
+
+/* As c2s_session_compare, with an engine for each. */
+struct session_measured {
+    const char *version, *engine;
+};
+bool session_compare(struct c2s_session *s, const struct session_measured *first,
+                     const struct session_measured *second, struct c2s_comparison *out,
+                     struct c2s_error *err) C2S_MUST_CHECK;
 
 /* A model made for pixels 0..255 must not get them divided by 255 once more. */
 bool session_check_scaling(const struct c2s_model *m, const struct c2s_dataset_info *data,

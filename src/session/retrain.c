@@ -318,6 +318,22 @@ static bool run(struct training *t, struct c2s_retrained *out, struct c2s_error 
                           cause_length(&failure), failure.text);
 }
 
+/* Said before anything is trained: the user may have meant to go on. */
+static bool tell_begun_anew(struct training *t, const struct session_trained *before,
+                            struct c2s_error *err)
+{
+    char note[160];
+    if (!before->open)
+        return true;
+    snprintf(note, sizeof note,
+             "an interrupted training by the same step is begun anew; retrain --resume would have "
+             "gone on after epoch %d",
+             before->n_open_epochs);
+    struct c2s_progress_event event = {.what = t->what, .note = note};
+    return c2s_progress_tell(&t->session->progress, &event) ||
+           c2s_fail(err, C2S_CANCELLED, "stopped before it began; nothing was changed");
+}
+
 static bool retrain(struct training *t, const struct c2s_retrain_plan *plan,
                     struct c2s_retrained *out, struct c2s_error *err)
 {
@@ -336,7 +352,8 @@ static bool retrain(struct training *t, const struct c2s_retrain_plan *plan,
         return use_version(t, before.version, out, err);
     if (before.ended)
         return use_ended(t, &before, out, err);
-    return (!plan->resume || fetch_open(t, &before, err)) && run(t, out, err);
+    return (plan->resume ? fetch_open(t, &before, err) : tell_begun_anew(t, &before, err)) &&
+           run(t, out, err);
 }
 
 bool c2s_session_retrain(struct c2s_session *s, const struct c2s_retrain_plan *plan,

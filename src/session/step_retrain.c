@@ -29,43 +29,68 @@ static void add_augment(struct text *t, const struct c2s_augment *a)
         text_add(t, "%sshift=%d", a->flip ? "," : "", a->shift);
 }
 
-static void add_validation(struct text *t, const struct step_training *s, double usual)
+static void add_word(struct text *t, const char *option, const char *word)
 {
-    if (s->validation) {
-        text_add(t, " --validation ");
-        text_add_quoted(t, s->validation);
-    } else {
-        add_number(t, "--validation", s->options->validation, usual);
-    }
+    if (!word)
+        return;
+    text_add(t, " %s ", option);
+    text_add_quoted(t, word);
+}
+
+/* All that is a number, a word of a list or a glob. */
+static void add_options(struct text *t, const struct c2s_train_options *o)
+{
+    const struct c2s_train_options usual = c2s_train_defaults();
+    text_add(t, " --epochs %d --lr ", o->epochs); /* said even when usual: that may change */
+    text_add_number(t, o->learning_rate);
+    if (o->optimizer.kind == C2S_SGD)
+        text_add(t, " --optimizer sgd");
+    if (o->schedule != usual.schedule)
+        text_add(t, " --schedule %s", c2s_schedule_name(o->schedule));
+    add_count(t, "--batch", o->batch, usual.batch);
+    if (o->loss != C2S_LOSS_AUTO)
+        text_add(t, " --loss %s", c2s_loss_name(o->loss));
+    add_augment(t, &o->augment);
+    add_count(t, "--patience", o->patience, usual.patience);
+    add_count(t, "--seed", (int64_t)o->seed, (int64_t)usual.seed);
+    add_word(t, "--freeze", o->freeze);
+}
+
+static void add_data(struct text *t, const char *data, const char *validation, double share)
+{
+    add_word(t, "--data", data);
+    add_word(t, "--validation", validation);
+    if (!validation)
+        add_number(t, "--validation", share, c2s_train_defaults().validation);
+}
+
+static void add_engine(struct text *t, const char *engine)
+{
+    if (engine && strcmp(engine, "dnnl") != 0)
+        text_add(t, " --engine %s", engine);
+}
+
+bool c2s_retrain_plan_line(const struct c2s_retrain_plan *plan, char **out, struct c2s_error *err)
+{
+    struct text t = {0};
+    text_add(&t, "retrain");
+    add_data(&t, plan->data, plan->validation, plan->train.validation);
+    add_options(&t, &plan->train);
+    add_word(&t, "--distill", plan->teacher);
+    add_engine(&t, plan->train.engine);
+    return text_take(&t, out, err);
 }
 
 bool step_retrain(const struct step_training *s, char **out, struct c2s_error *err)
 {
     struct text t = {0};
-    const struct c2s_train_options *o = s->options, usual = c2s_train_defaults();
-    text_add(&t, "retrain --data ");
-    text_add_quoted(&t, s->data);
-    add_validation(&t, s, usual.validation);
-    text_add(&t, " --epochs %d --lr ", o->epochs); /* said even when usual: that may change */
-    text_add_number(&t, o->learning_rate);
-    if (o->optimizer.kind == C2S_SGD)
-        text_add(&t, " --optimizer sgd");
-    if (o->schedule != usual.schedule)
-        text_add(&t, " --schedule %s", c2s_schedule_name(o->schedule));
-    add_count(&t, "--batch", o->batch, usual.batch);
-    if (o->loss != C2S_LOSS_AUTO)
-        text_add(&t, " --loss %s", c2s_loss_name(o->loss));
-    add_augment(&t, &o->augment);
-    add_count(&t, "--patience", o->patience, usual.patience);
-    add_count(&t, "--seed", (int64_t)o->seed, (int64_t)usual.seed);
-    if (o->freeze) {
-        text_add(&t, " --freeze ");
-        text_add_quoted(&t, o->freeze);
-    }
+    const struct c2s_train_options *o = s->options;
+    text_add(&t, "retrain");
+    add_data(&t, s->data, s->validation, o->validation);
+    add_options(&t, o);
     if (s->teacher)
         text_add(&t, TEACHER "%lld", (long long)s->teacher);
-    if (o->engine && strcmp(o->engine, "dnnl") != 0)
-        text_add(&t, " --engine %s", o->engine);
+    add_engine(&t, o->engine);
     if (o->stop_after > 0)
         text_add(&t, STOP "%d", o->stop_after);
     return text_take(&t, out, err);

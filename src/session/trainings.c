@@ -31,6 +31,7 @@ static bool look_at_run(void *arg, const struct c2s_run *run)
         return true;
     if (run->state == C2S_RUN_OPEN) {
         s->found->open = run->id;
+        s->found->n_open_epochs = run->n_epochs;
         s->found->is_of_other_data = !is_same_data;
     } else if (is_same_data) {
         s->found->ended = run->id;

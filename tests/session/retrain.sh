@@ -25,7 +25,11 @@ done
 cmp workspace.c2s.versions replay.c2s-workspace.versions && echo "versions are the same: $(wc -l <workspace.c2s.versions) lines"
 # Nothing better.
 run checkout v4
-run "${train[@]}" --epochs 1 --lr 100 --optimizer sgd 2>/dev/null | tail -4
+run "${train[@]}" --epochs 1 --lr 100 --optimizer sgd 2>/dev/null | tail -7
+# What is advised can be typed as it stands.
+next=$("$C2S_PROGRAM" "${train[@]}" --epochs 1 --lr 100 --optimizer sgd | tr '\n' ' ' | sed 's/.*Next: //')
+run -c "$next" 2>/dev/null | tail -n 5
+run "${train[@]}" --epochs 3 --patience 1 --lr 100 --validation 0 2>&1 | grep -E 'epoch [1-3]/|ended' | sed 's/: loss.*%/: .../'
 # What is refused.
 run retrain
 run retrain --data nowhere

@@ -37,6 +37,8 @@ run -w killed.c2s checkout v2 | sed 's/after epoch [1-6]/after epoch N/'
 mv fashion-mnist-1k elsewhere
 run -w killed.c2s retrain --resume
 mv elsewhere fashion-mnist-1k
+cp killed.c2s anew.c2s
+run -w anew.c2s -c "$train" 2>&1 | grep anew | sed 's/after epoch [1-6]/after epoch N/'
 run -w killed.c2s -q -c 'retrain --resume' >resumed.txt 2>&1
 grep -o 'went on after epoch' resumed.txt
 [ "$(query killed.c2s 'SELECT model_hash FROM versions WHERE id = 3')" = "$whole" ] && echo "the same weights"

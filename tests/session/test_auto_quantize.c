@@ -177,14 +177,16 @@ static void failures_keep_what_was_made(void **state)
     struct c2s_auto_report r;
     struct c2s_auto_plan plan = usual_plan();
     assert_ok(begin("ok_pool_bn.h5", &err), &err);
+    int64_t there = current()->info.id;
+    /* Data that cannot be had is told before anything is made. */
     plan.retrain.data = "nowhere";
     assert_false(c2s_session_auto_quantize(bench.session, &plan, &r, &err));
-    assert_string_equal(err.where, "stage 3 of 8, calibrate");
     assert_int_equal(err.code, C2S_IO);
-    assert_int_equal(stage_of(&r, "calibrate", 0)->state, C2S_STAGE_FAILED);
-    assert_non_null(strstr(stage_of(&r, "calibrate", 0)->text, "nowhere"));
-    assert_int_equal(stage_of(&r, "activations", 0)->state, C2S_STAGE_NOT_REACHED);
-    int64_t there = current()->info.id;
+    assert_non_null(strstr(err.text, "nowhere"));
+    assert_int_equal(r.begun_at, 0);
+    assert_int_equal(stage_of(&r, "check", 0)->state, C2S_STAGE_NOT_REACHED);
+    assert_int_equal(current()->info.id, there);
+    assert_int_equal(count_versions(bench.journal), 1);
     /* Batches larger than the data stop the first training: the stages before it stay. */
     err = (struct c2s_error){0};
     plan.retrain.data = NULL;
@@ -252,8 +254,10 @@ static void a_stopped_training_keeps_its_best_epoch_and_goes_on(void **state)
     }
     bench.report = NULL;
     run(&plan, &r);
-    assert_string_equal(stage_of(&r, "retrain", 0)->text,
-                        "weights are quantized already; one training follows");
+    /* the best epoch of the first, which was stopped and went on */
+    const char *told = stage_of(&r, "retrain", 0)->text;
+    assert_int_equal(strncmp(told, "trained before: v", 17), 0);
+    assert_step(strtoll(told + 17, NULL, 10), "retrain ");
     assert_int_equal(stage_of(&r, "retrain", 1)->state, C2S_STAGE_DONE);
     assert_string_equal(current()->info.model_hash, whole);
 }

@@ -194,6 +194,35 @@ static void failures_are_told_in_both_forms(void **state)
     free(message_text);
 }
 
+/* What a command shows before it fails, and the failure, are one document. */
+static void a_failure_is_part_of_the_document(void **state)
+{
+    (void)state;
+    struct c2s_error err = {.code = C2S_GATE, .where = "eval", .text = "too low"}, none = {0};
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    struct text_sink t;
+    struct sheet *s = sheet_create("%s", "");
+    sheet_fact_integer(s, "n", 3);
+    text_sink_init(&t, out, out);
+    t.mode = TEXT_JSON;
+    t.sink.failure = &err;
+    assert_true(t.sink.ops->show(&t.sink, s, &none));
+    t.sink.failure = NULL;
+    t.sink.ops->tell(&t.sink, &err, false); /* told already */
+    assert_true(t.sink.ops->show(&t.sink, s, &none));
+    t.sink.ops->tell(&t.sink, &err, false);
+    sheet_destroy(s);
+    fclose(out);
+    assert_string_equal(text, "{\"n\": 3, \"error\": {\"code\": \"gate\", \"where\": \"eval\", "
+                              "\"rule\": null, \"text\": \"too low\"}}\n"
+                              "{\"n\": 3}\n"
+                              "{\"error\": {\"code\": \"gate\", \"where\": \"eval\", "
+                              "\"rule\": null, \"text\": \"too low\"}}\n");
+    free(text);
+}
+
 /* A failure that stems from a rule names it, and where to read more. */
 static void rules_of_failures_are_told(void **state)
 {
@@ -243,6 +272,7 @@ int main(void)
         cmocka_unit_test(names_cannot_control_the_terminal),
         cmocka_unit_test(widths_count_columns_not_bytes),
         cmocka_unit_test(failures_are_told_in_both_forms),
+        cmocka_unit_test(a_failure_is_part_of_the_document),
         cmocka_unit_test(rules_of_failures_are_told),
         cmocka_unit_test(a_full_disk_is_noticed),
     };

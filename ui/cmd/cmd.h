@@ -101,5 +101,9 @@ double cmd_real(const struct cmd_args *a, const char *name, double fallback);
 
 /* Shows s and destroys it (NULL = out of memory); false with the failure. */
 bool cmd_show(struct cmd_ctx *ctx, struct sheet *s, struct c2s_error *err) C2S_MUST_CHECK;
+/* The same of a command that then fails with `failure` (NULL = it does not): as JSON both are one
+ * document. */
+bool cmd_show_failed(struct cmd_ctx *ctx, struct sheet *s, const struct c2s_error *failure,
+                     struct c2s_error *err) C2S_MUST_CHECK;
 
 #endif

@@ -28,45 +28,52 @@ static bool make_plan(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_
     return true;
 }
 
-static bool show(struct cmd_ctx *ctx, const struct c2s_auto_report *report, double begin,
-                 struct c2s_error *err)
+/* failure: that ends the command, told with what it did; NULL = none. */
+static bool show(struct cmd_ctx *ctx, struct view_auto_quantized *v,
+                 const struct c2s_error *failure, struct c2s_error *err)
 {
-    const struct c2s_version *first;
-    char name[24];
-    return c2s_session_version(ctx->session, view_version_name(report->first, name, sizeof name),
-                               &first, err) &&
-           cmd_show(ctx,
-                    view_auto_quantized(first, c2s_session_current(ctx->session), report,
-                                        common_seconds() - begin),
-                    err);
+    char first[24], begun[24];
+    view_version_name(v->report->first, first, sizeof first);
+    view_version_name(v->report->begun_at, begun, sizeof begun);
+    v->last = c2s_session_current(ctx->session);
+    return c2s_session_version(ctx->session, first, &v->first, err) &&
+           c2s_session_version(ctx->session, begun, &v->begun, err) &&
+           cmd_show_failed(ctx, view_auto_quantized(v), failure, err);
+}
+
+/* True when the accuracy on the chip is what was asked for. */
+static bool check_gate(const struct c2s_auto_plan *plan, const struct c2s_auto_report *report,
+                       struct c2s_error *err)
+{
+    double chip = 100 * c2s_accuracy(&report->stages[C2S_N_STAGES - 1].chip.metrics);
+    if (report->is_gate_met)
+        return true;
+    if (chip < 100 * plan->min_accuracy)
+        return c2s_fail(err, C2S_GATE,
+                        "accuracy on the chip is %.2f %%, below the required %.2f %%", chip,
+                        100 * plan->min_accuracy);
+    return c2s_fail(err, C2S_GATE,
+                    "accuracy on the chip is %.2f points below v%lld, more than the allowed %.2f",
+                    100 * report->drop, (long long)report->first, 100 * plan->largest_drop);
 }
 
 static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error *err)
 {
     struct c2s_auto_plan plan;
     struct c2s_auto_report report;
-    struct c2s_error ignored = {0};
+    struct c2s_error untold = {0};
+    struct view_auto_quantized view = {.report = &report, .plan = &plan};
     double begin = common_seconds();
     if (!make_plan(ctx, a, &plan, err))
         return false;
-    if (!c2s_session_auto_quantize(ctx->session, &plan, &report, err)) {
-        /* How far it came; the failure itself is told as any other. */
-        if (report.begun_at && !show(ctx, &report, begin, &ignored))
-            return false;
-        return false;
-    }
-    if (!show(ctx, &report, begin, err))
-        return false;
-    if (report.is_gate_met)
-        return true;
-    double chip = 100 * c2s_accuracy(&report.stages[C2S_N_STAGES - 1].chip.metrics);
-    if (chip < 100 * plan.min_accuracy)
-        return c2s_fail(err, C2S_GATE,
-                        "accuracy on the chip is %.2f %%, below the required %.2f %%", chip,
-                        100 * plan.min_accuracy);
-    return c2s_fail(err, C2S_GATE,
-                    "accuracy on the chip is %.2f points below v%lld, more than the allowed %.2f",
-                    100 * report.drop, (long long)report.first, 100 * plan.largest_drop);
+    bool ok = c2s_session_auto_quantize(ctx->session, &plan, &report, err) &&
+              check_gate(&plan, &report, err);
+    view.seconds = common_seconds() - begin;
+    if (!report.begun_at || show(ctx, &view, ok ? NULL : err, &untold))
+        return ok;
+    if (ok)
+        *err = untold; /* else what ended it matters more */
+    return false;
 }
 
 const struct cmd_entry entry_auto_quantize = {
@@ -77,7 +84,8 @@ const struct cmd_entry entry_auto_quantize = {
         "check, fix (what leaves the outputs as they are), calibrate the activation ranges, "
         "quantize activations, retrain, quantize weights, retrain, verify as on the chip. Every "
         "stage that changes the model is a version of its own; those that are not needed are "
-        "skipped. After a failure or Ctrl-C run it again: it goes on from what is there.",
+        "skipped. After Ctrl-C, or when what failed is mended, run it again: it goes on from what "
+        "is there.",
     .example = "auto-quantize --epochs 1 --batch 50 --data fashion-mnist-1k,limit=200",
     .see = "calibrate, quantize, retrain, export",
     .args =

@@ -42,14 +42,16 @@ static bool run(struct cmd_ctx *ctx, const struct cmd_args *a, struct c2s_error 
         return false;
     context.against = has_ancestor ? &against : NULL;
     context.is_unscaled = common_is_unscaled(c2s_session_data(ctx->session), v->model);
-    if (!cmd_show(ctx, view_measure(v, &measure, &context), err))
-        return false;
+    struct c2s_error untold = {0};
     double needed = cmd_real(a, "--min-accuracy", 0) / 100;
     double accuracy = c2s_accuracy(&measure.metrics);
-    if (accuracy < needed)
-        return c2s_fail(err, C2S_GATE, "accuracy %.2f %% is below the required %.2f %%",
-                        100 * accuracy, 100 * needed);
-    return true;
+    bool ok = !(accuracy < needed) ||
+              c2s_fail(err, C2S_GATE, "accuracy %.2f %% is below the required %.2f %%",
+                       100 * accuracy, 100 * needed);
+    if (cmd_show_failed(ctx, view_measure(v, &measure, &context), ok ? NULL : err, &untold))
+        return ok;
+    *err = untold;
+    return false;
 }
 
 const struct cmd_entry entry_eval = {

@@ -153,7 +153,8 @@ const struct cmd_entry entry_retrain = {
     .group = "quantize",
     .summary = "train the current version on labelled data",
     .details =
-        "Makes a new version of the best epoch, by accuracy on data kept for validation. Quantized "
+        "Makes a new version of the best epoch, by accuracy on data kept for validation, then by "
+        "loss on it (with --validation 0 by training loss). Quantized "
         "layers are trained through their quantizers and keep their bits. Trains on the training "
         "part beside the data in use unless --data says otherwise; DATASET is PATH and, behind "
         "commas, any of split=train, split=test, scale=X, shift=X, limit=N, seed=N, labels=FILE. "
@@ -208,12 +209,13 @@ const struct cmd_entry entry_retrain = {
             {.name = "--validation",
              .value = "PART",
              .type = ARG_TEXT,
-             .help = "what decides: a share of the training data (default 0.1), or DATASET"},
+             .help =
+                 "what decides: a share of the training data (default 0.1; 0: none), or DATASET"},
             {.name = "--patience",
              .value = "P",
              .type = ARG_INTEGER,
              .high = 100000,
-             .help = "stop after P epochs that are no better (default 0: never)"},
+             .help = "stop after P epochs that are no better by what decides (default 0: never)"},
             {.name = "--seed",
              .value = "S",
              .type = ARG_INTEGER,
@@ -241,7 +243,8 @@ const struct cmd_entry entry_retrain = {
              .type = ARG_INTEGER,
              .low = 1,
              .high = 100000,
-             .help = "stop after epoch N as Ctrl-C does: what a replay needs"},
+             .help = "end after epoch N and keep the best so far, with the rates of all --epochs: "
+                     "what a replay of a stopped training needs; leaves nothing to --resume"},
             {.name = "--resume",
              .type = ARG_FLAG,
              .help = "go on with the training that was interrupted"},

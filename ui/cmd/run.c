@@ -137,6 +137,20 @@ bool cmd_show(struct cmd_ctx *ctx, struct sheet *s, struct c2s_error *err)
     return ok;
 }
 
+bool cmd_show_failed(struct cmd_ctx *ctx, struct sheet *s, const struct c2s_error *failure,
+                     struct c2s_error *err)
+{
+    struct c2s_error told = {0};
+    if (failure) {
+        told = *failure; /* as run_lexed will say it */
+        (void)c2s_fail_at(&told, "%s", ctx->running->name);
+        ctx->sink->failure = &told;
+    }
+    bool ok = cmd_show(ctx, s, err);
+    ctx->sink->failure = NULL;
+    return ok;
+}
+
 void cmd_tell(struct cmd_ctx *ctx, const struct c2s_error *err, bool in_script)
 {
     const char *before = ctx->line_is_json ? ctx->sink->ops->mode(ctx->sink, "json") : NULL;

@@ -62,11 +62,25 @@ static void tell_epoch(struct progress_bar *b, const struct c2s_train_now *now)
     fflush(b->lines);
 }
 
+static void tell_note(struct progress_bar *b, const char *note)
+{
+    FILE *out = b->lines ? b->lines : b->out;
+    if (!out)
+        return;
+    fprintf(out, "%s%s\n", b->is_shown ? "\r\033[K" : "", note);
+    fflush(out);
+    b->is_shown = false;
+}
+
 bool progress_bar_report(void *arg, const struct c2s_progress_event *event)
 {
     struct progress_bar *b = arg;
     if (event->training && event->training->ended && b->lines)
         tell_epoch(b, event->training);
+    if (event->note) {
+        tell_note(b, event->note);
+        return true;
+    }
     if (!b->out)
         return true;
     double now = progress_seconds();

@@ -113,6 +113,8 @@ bool text_print_json(struct text_sink *t, const struct sheet *s, struct c2s_erro
             ok = c2s_json_set(value, s->facts[i].key, cell_value(&s->facts[i].value));
         if (ok && s->n_columns > 0)
             ok = c2s_json_set(value, s->rows_key, rows_value(s));
+        if (ok && t->sink.failure)
+            ok = c2s_json_set(value, "error", text_failure_json(t->sink.failure));
     }
     char *text = ok && value ? c2s_json_print(value, 15, false) : NULL;
     c2s_json_free(value);

@@ -23,6 +23,7 @@ static bool show(struct sink *sink, const struct sheet *sheet, struct c2s_error 
     if (t->before)
         t->before(t->before_arg);
     errno = 0;
+    t->has_told = false;
     if (t->mode == TEXT_JSON)
         ok = text_print_json(t, sheet, err);
     else if (sheet->is_verbatim)
@@ -35,8 +36,10 @@ static bool show(struct sink *sink, const struct sheet *sheet, struct c2s_error 
         text_print_table(t, sheet);
     if (!ok)
         return false;
-    if (fflush(t->out) == 0 && !ferror(t->out))
+    if (fflush(t->out) == 0 && !ferror(t->out)) {
+        t->has_told = t->mode == TEXT_JSON && sink->failure;
         return true;
+    }
     if (!t->output_error)
         t->output_error = errno ? errno : EIO;
     return c2s_fail(err, C2S_IO,
@@ -44,21 +47,29 @@ static bool show(struct sink *sink, const struct sheet *sheet, struct c2s_error 
                     strerror(t->output_error));
 }
 
+struct c2s_json *text_failure_json(const struct c2s_error *error)
+{
+    struct c2s_json *failure = c2s_json_new_object();
+    bool ok = failure &&
+              c2s_json_set(failure, "code", c2s_json_new_text(c2s_code_name(error->code))) &&
+              c2s_json_set(failure, "where", c2s_json_new_text(error->where)) &&
+              c2s_json_set(failure, "rule",
+                           error->rule[0] ? c2s_json_new_text(error->rule) : c2s_json_new_null()) &&
+              c2s_json_set(failure, "text", c2s_json_new_text(error->text));
+    if (ok)
+        return failure;
+    c2s_json_free(failure);
+    return NULL;
+}
+
 static void tell_json(struct text_sink *t, const struct c2s_error *error)
 {
-    struct c2s_json *inner = c2s_json_new_object(), *outer = c2s_json_new_object();
-    bool ok = inner && outer &&
-              c2s_json_set(inner, "code", c2s_json_new_text(c2s_code_name(error->code))) &&
-              c2s_json_set(inner, "where", c2s_json_new_text(error->where)) &&
-              c2s_json_set(inner, "rule",
-                           error->rule[0] ? c2s_json_new_text(error->rule) : c2s_json_new_null()) &&
-              c2s_json_set(inner, "text", c2s_json_new_text(error->text)) &&
-              c2s_json_set(outer, "error", c2s_json_share(inner));
+    struct c2s_json *outer = c2s_json_new_object();
+    bool ok = outer && c2s_json_set(outer, "error", text_failure_json(error));
     char *text = ok ? c2s_json_print(outer, 15, false) : NULL;
     fprintf(t->out, "%s\n", text ? text : "{\"error\":{\"code\":\"nomem\"}}");
     fflush(t->out);
     c2s_json_text_free(text);
-    c2s_json_free(inner);
     c2s_json_free(outer);
 }
 
@@ -68,7 +79,9 @@ static void tell(struct sink *sink, const struct c2s_error *error, bool in_scrip
     if (t->before)
         t->before(t->before_arg);
     if (t->mode == TEXT_JSON) {
-        tell_json(t, error);
+        if (!t->has_told || in_script) /* a script's failure names the line */
+            tell_json(t, error);
+        t->has_told = false;
         return;
     }
     bool color = t->messages_have_color;

@@ -4,6 +4,8 @@
 
 #include "view/sink.h"
 
+#include <c2s/json.h>
+
 #include <stdio.h>
 
 enum text_mode { TEXT_TABLE, TEXT_JSON, TEXT_CSV, TEXT_MARKDOWN, TEXT_MODE_COUNT };
@@ -19,6 +21,7 @@ struct text_sink {
     const char *more_room;     /* static: what shows the columns that are left out */
     void (*before)(void *arg); /* called before anything is printed; may be NULL */
     void *before_arg;
+    bool has_told;    /* private: the failure was part of the last document */
     int pending;      /* private: blanks owed before the next text of the line */
     int output_error; /* errno of the first failed write, or 0 */
 };
@@ -28,6 +31,8 @@ void text_sink_init(struct text_sink *t, FILE *out, FILE *messages);
 /* The names of the modes, ends with NULL: "table", "json", "csv", "md". */
 extern const char *const text_mode_names[];
 
+/* {"code": ...}; new (c2s_json_free), or NULL when out of memory. */
+struct c2s_json *text_failure_json(const struct c2s_error *error);
 /* The four ways to print a sheet, one file each. */
 void text_print_table(struct text_sink *t, const struct sheet *s);
 bool text_print_json(struct text_sink *t, const struct sheet *s, struct c2s_error *err);

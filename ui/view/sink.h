@@ -19,6 +19,8 @@ struct sink_ops {
 /* Implementations put this first in their own struct. */
 struct sink {
     const struct sink_ops *ops;
+    const struct c2s_error *failure; /* that will be told next, when the sheet to show is of a
+                                        command that fails; borrowed; else NULL */
 };
 
 #endif

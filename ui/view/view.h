@@ -81,8 +81,14 @@ struct view_calibrated {                      /* a calibration, and what it did 
     const char *not_measured; /* then why */
     double seconds;
 };
-struct sheet *view_auto_quantized(const struct c2s_version *first, const struct c2s_version *last,
-                                  const struct c2s_auto_report *r, double seconds);
+struct view_auto_quantized {
+    const struct c2s_version *first, *begun; /* held against; begun with */
+    const struct c2s_version *last;          /* current now */
+    const struct c2s_auto_report *report;
+    const struct c2s_auto_plan *plan;
+    double seconds;
+};
+struct sheet *view_auto_quantized(const struct view_auto_quantized *v);
 struct sheet *view_calibrated(const struct view_calibrated *c);
 struct sheet *view_quantized(const struct c2s_version *v, bool is_new,
                              const struct c2s_quantize_report *r, double seconds);

@@ -3,6 +3,8 @@
 
 #include "glyph.h"
 
+#include <c2s/keras.h>
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -84,9 +86,12 @@ char *view_epoch_line(const struct c2s_epoch *e, int n_epochs, char *out, size_t
 char *view_ended_line(const struct c2s_train_now *now, char *out, size_t size)
 {
     char line[160];
-    bool is_best = now->ended->is_best && now->ended->epoch > 0;
+    const struct c2s_epoch *e = now->ended;
+    const char *verdict = !e->is_best || e->epoch == 0 ? "" : ", best so far";
+    if (isnan(e->validation_accuracy)) /* nothing but the training's own loss, from epoch 2 on */
+        verdict = e->is_best && e->epoch > 1 ? ", lowest loss so far" : "";
     snprintf(out, size, "%s%s", view_epoch_line(now->ended, now->n_epochs, line, sizeof line),
-             is_best ? ", best so far" : "");
+             verdict);
     return out;
 }
 
@@ -212,10 +217,27 @@ static void tell_ending(struct sheet *s, const struct view_retrained *v)
     view_learned(s, &v->result->learned, VIEW_TRAINED);
 }
 
-static void tell_accuracy(struct sheet *s, const struct c2s_train_report *r)
+/* Few samples decide by chance. */
+static void tell_few_samples(struct sheet *s, const struct view_retrained *v)
 {
-    const struct c2s_epoch *before = row_of(r, 0), *best = row_of(r, r->best_epoch);
+    int64_t n_samples = v->result->report.n_validation;
     char n[48];
+    if (n_samples == 0 || n_samples >= 20)
+        return;
+    sheet_after(s, SHEET_WARNING, "only %s decided, little more than chance: use more data",
+                view_count(n_samples, "validation sample", n, sizeof n));
+}
+
+static void tell_accuracy(struct sheet *s, const struct view_retrained *v)
+{
+    const struct c2s_train_report *r = &v->result->report;
+    const struct c2s_epoch *before = row_of(r, 0), *best = row_of(r, r->best_epoch);
+    char n[48], parent[24];
+    if (best && isnan(best->validation_accuracy))
+        sheet_after(s, SHEET_WARNING,
+                    "no validation: the lowest training loss decided; whether it is better than "
+                    "%s was not measured",
+                    view_version_name(v->result->parent, parent, sizeof parent));
     if (!before || !best || r->n_validation == 0)
         return;
     sheet_after(s, SHEET_PLAIN, "%s: %.2f %% right before, %.2f %% now",
@@ -223,15 +245,36 @@ static void tell_accuracy(struct sheet *s, const struct c2s_train_report *r)
                 100 * before->validation_accuracy, 100 * best->validation_accuracy);
 }
 
+/* The whole command, so that nothing else changes with the rate. */
+static void advise_gentler(struct sheet *s, const struct c2s_retrain_plan *before)
+{
+    struct c2s_retrain_plan plan = *before;
+    struct c2s_error ignored = {0};
+    char *line = NULL;
+    double usual = c2s_train_defaults().learning_rate, rate = plan.train.learning_rate;
+    plan.train.learning_rate = rate > usual ? usual : c2s_train_gentler_rate(rate);
+    if (rate > usual)
+        sheet_after(s, SHEET_PLAIN, "the learning rate was %g; the usual one is %g", rate, usual);
+    else
+        sheet_after(s, SHEET_PLAIN, "a smaller learning rate or more --epochs may do better");
+    if (c2s_retrain_plan_line(&plan, &line, &ignored))
+        sheet_next(s, "Next: %s", line);
+    c2s_text_free(line);
+}
+
 static void tell_nothing_better(struct sheet *s, const struct view_retrained *v)
 {
-    const struct c2s_epoch *before = row_of(&v->result->report, 0);
-    char name[24];
+    const struct c2s_train_report *r = &v->result->report;
+    const struct c2s_epoch *before = row_of(r, 0);
+    char name[24], n[48], of[64] = "";
     view_version_name(v->result->parent, name, sizeof name);
+    if (r->n_validation > 0)
+        snprintf(of, sizeof of, " of %s",
+                 view_count(r->n_validation, "validation sample", n, sizeof n));
     sheet_after(s, SHEET_WARNING,
-                "no epoch %s better than %s as it was (%.2f %%): no new version%s",
+                "no epoch %s better than %s as it was (%.2f %%%s): no new version%s",
                 v->result->can_go_on ? "is yet" : "was", name,
-                before ? 100 * before->validation_accuracy : NAN,
+                before ? 100 * before->validation_accuracy : NAN, of,
                 v->result->was_cached ? "; trained before, not again" : "");
     if (v->result->can_go_on) {
         sheet_next(s, "Next: retrain --resume goes on after epoch %d",
@@ -242,11 +285,7 @@ static void tell_nothing_better(struct sheet *s, const struct view_retrained *v)
         sheet_after(s, SHEET_DIM,
                     "if it was trained on the same data before, it knew the validation samples: "
                     "--validation DATASET decides on others");
-    double usual = c2s_train_defaults().learning_rate, rate = v->plan->train.learning_rate;
-    if (rate > usual)
-        sheet_next(s, "Next: retrain --lr %g (the usual rate; this was %g)", usual, rate);
-    else
-        sheet_next(s, "Next: retrain --lr %g, or more --epochs", c2s_train_gentler_rate(rate));
+    advise_gentler(s, v->plan);
 }
 
 static void tell_version(struct sheet *s, const struct view_retrained *v)
@@ -281,10 +320,11 @@ struct sheet *view_retrained(const struct view_retrained *v)
     sheet_rows_key(s, "epochs");
     add_epochs(s, r->epochs, r->n_epochs, r->best_epoch);
     tell_ending(s, v);
+    tell_few_samples(s, v);
     if (r->best_epoch == 0) {
         tell_nothing_better(s, v);
     } else {
-        tell_accuracy(s, r);
+        tell_accuracy(s, v);
         tell_version(s, v);
     }
     return s;

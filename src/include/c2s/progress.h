@@ -10,6 +10,7 @@ struct c2s_train_now; /* train.h */
 struct c2s_progress_event {
     const char *what;                     /* "evaluating v3", borrowed during the call */
     int64_t done, total;                  /* total 0 = unknown */
+    const char *note;                     /* a sentence to tell once; borrowed; else NULL */
     const struct c2s_train_now *training; /* of a training: more of it; borrowed; else NULL */
 };
 

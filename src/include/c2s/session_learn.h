@@ -61,6 +61,11 @@ struct c2s_retrain_plan {
     bool resume; /* go on with a training of that version by this plan that was interrupted after an
                     epoch */
 };
+/* The plan as a line that can be typed, with data and teacher as they were named and without what
+ * is as usual; version, resume and stop_after are no part of it. *out is new (c2s_text_free).
+ * Fails: NOMEM. */
+bool c2s_retrain_plan_line(const struct c2s_retrain_plan *plan, char **out,
+                           struct c2s_error *err) C2S_MUST_CHECK;
 struct c2s_retrained {
     struct c2s_train_report report; /* owned; of one that was there already: its epochs alone */
     int64_t parent;                 /* the version that was trained */
@@ -136,12 +141,14 @@ struct c2s_auto_report {
     struct c2s_measure before; /* of that */
     int n_errors;              /* of check, the last time it looked */
     double drop;               /* accuracy of `first` less that of the chip */
+    double p_value;            /* McNemar's, of the two */
     bool is_gate_met; /* both limits of the plan are kept; only when all stages were reached */
     struct c2s_learned_samples learned; /* by the stages of this run that took data */
 };
 /* Needs data in use. A stage that is not needed is skipped (bits are there already, nothing to
  * fix); one that fails ends the recipe: what was made stays, *report tells how far it came, and
- * running it again goes on from there, since steps that were taken are not taken again. Ctrl-C
+ * running it again goes on from there, since steps that were taken are not taken again; but data to
+ * learn from that cannot be had ends it before anything is made. Ctrl-C
  * during a training keeps its best epoch and ends the recipe with CANCELLED; run again with the
  * same plan it goes on with that training, to the same result as in one go. Fails also as the
  * stages do, with the stage in err->where. */
