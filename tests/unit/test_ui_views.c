@@ -260,6 +260,9 @@ static void steps_show_their_data_last(void **state)
     assert_string_equal(
         view_step("calibrate ranges --data /a/b,split=train --method mse", out, sizeof out),
         "calibrate ranges --method mse --data /a/b,split=train");
+    assert_string_equal(
+        view_step("calibrate bias --data /usr/share/datasets/fashion,limit=5", out, sizeof out),
+        "calibrate bias --data .../fashion,limit=5");
     assert_string_equal(view_step("retrain --data '/my data/it' --lr 1", out, sizeof out),
                         "retrain --lr 1 --data '/my data/it'");
     assert_string_equal(view_step("retrain --data \"/a '\\\" b\" --lr 1", out, sizeof out),

@@ -66,6 +66,7 @@ bool view_is_quantized(const struct c2s_model *m)
 }
 
 static const char data_option[] = " --data ";
+#define SHOWN_DATA 20 /* columns of its path */
 
 #define SHOWN_PATH 36 /* columns of a path in a table, unless the file name alone is longer */
 
@@ -83,11 +84,18 @@ static const char *word_end(const char *at)
     return at;
 }
 
-/* Behind the other options, where a narrow table cuts it first. */
+/* Behind the other options, where a narrow table cuts it first, and of a long path only the end. */
 static void move_data_last(const char *step, const char *data, char *out, size_t size)
 {
-    const char *end = word_end(data + strlen(data_option));
-    snprintf(out, size, "%.*s%s%.*s", (int)(data - step), step, end, (int)(end - data), data);
+    const char *value = data + strlen(data_option), *end = word_end(value), *shown = value;
+    const char *options = memchr(value, ',', (size_t)(end - value));
+    const char *path_end = options ? options : end;
+    if (*value != '\'' && *value != '"' && path_end - value > SHOWN_DATA)
+        for (const char *at = value + 1; at < path_end; at++)
+            if (*at == '/' && at[1] != ',' && at + 1 < path_end)
+                shown = at;
+    snprintf(out, size, "%.*s%s%s%s%.*s", (int)(data - step), step, end, data_option,
+             shown > value ? "..." : "", (int)(end - shown), shown);
 }
 
 char *view_step(const char *step, char *out, size_t size)

@@ -17,7 +17,8 @@ char *view_bits(const struct c2s_model *m, char *out, size_t size); /* "float", 
 /* All neural layers have weights of some bits: what export and the chip's integers need. */
 bool view_is_quantized(const struct c2s_model *m);
 /* A step as a narrow table shows it: of "load PATH" the beginning of a long path is cut, so that
- * the file name is seen, and --data DATASET stands last, so that different steps look different. */
+ * the file name is seen, and --data DATASET, its path shortened too, stands last, so that different
+ * steps look different. */
 char *view_step(const char *step, char *out, size_t size);
 char *view_bytes(int64_t bytes, char *out, size_t size);     /* "208 kB" */
 char *view_time(int64_t seconds, char *out, size_t size);    /* local: "11:02", "Nov 23" */
