@@ -28,7 +28,7 @@ done
 explained=$(sed -n '/^For reading by people/,/^The hash/p' man/c2s-script.5 | grep -A1 '^\.TP' | sed -n 's/^\.B //p' | sort)
 named=$("$program" help sql | tr -s ' \n' ' ' | grep -oP 'Views made for it: \K[^;]*' | tr -d ' ' | tr , '\n' | sort)
 there=$("$program" -w :memory: --mode csv sql "SELECT name FROM sqlite_schema WHERE type = 'view'" | sed 1d | tr -d '"\r' | sort)
-[ -n "$there" ] && [ "$explained" = "$there" ] && [ "$named" = "$there" ] || {
+if [ -z "$there" ] || [ "$explained" != "$there" ] || [ "$named" != "$there" ]; then
     echo "views there are: $there; in c2s-script.5: $explained; in 'help sql': $named"
     exit 1
-}
+fi

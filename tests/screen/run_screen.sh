@@ -24,7 +24,7 @@ settled() {
         sleep 0.1
         now=$(terminal capture-pane -p)
         if [[ -n $now && $now == "$before" && ! $now =~ ' ...'|'Esc cancels'|'Esc stops'|'   stopping' ]]; then
-            sed -E 's/[0-9]{2}:[0-9]{2}/HH:MM/g; s/[0-9]+\.[0-9]{2} s/T.TT s/g; s/after [0-9]+ of 1000 */after N of 1000 /; s/after epoch [0-9]+/after epoch N/' <<< "$now"
+            sed -E 's/[0-9]{2}:[0-9]{2}/HH:MM/g; s/[0-9]+\.[0-9]{2} s/T.TT s/g; s/after [0-9]+ of 1000 */after N of 1000 /; s/(after N of 1000 samples) +│/\1 │/; s/after epoch [0-9]+/after epoch N/' <<< "$now"
             return
         fi
         before=$now
