@@ -18,29 +18,14 @@ static int branch(const struct version_link *links, int n, int64_t root, int64_t
     return found;
 }
 
-static void release(struct c2s_session *s, const int64_t *ids, int n)
-{
-    int kept = 0;
-    for (int i = 0; i < s->n_held; i++) {
-        bool gone = false;
-        for (int k = 0; k < n; k++)
-            gone = gone || s->held[i]->info.id == ids[k];
-        if (gone)
-            c2s_version_destroy(s->held[i]);
-        else
-            s->held[kept++] = s->held[i];
-    }
-    s->n_held = kept;
-}
-
-/* What removing would do to trainings that could go on. */
-struct trainings {
-    const int64_t *ids; /* of the versions that go */
+/* The versions that go, and what that does to trainings that could go on. */
+struct removal {
+    const int64_t *ids;
     int n_ids, n_lost;
     int64_t teacher, taught; /* a teacher that goes, of a version that stays; 0 = none */
 };
 
-static bool contains(const struct trainings *t, int64_t id)
+static bool contains(const struct removal *t, int64_t id)
 {
     for (int i = 0; i < t->n_ids; i++)
         if (t->ids[i] == id)
@@ -48,9 +33,20 @@ static bool contains(const struct trainings *t, int64_t id)
     return false;
 }
 
+static void release(struct c2s_session *s, const struct removal *gone)
+{
+    int kept = 0;
+    for (int i = 0; i < s->n_held; i++)
+        if (contains(gone, s->held[i]->info.id))
+            c2s_version_destroy(s->held[i]);
+        else
+            s->held[kept++] = s->held[i];
+    s->n_held = kept;
+}
+
 static bool look_at_run(void *arg, const struct c2s_run *run)
 {
-    struct trainings *t = arg;
+    struct removal *t = arg;
     int64_t teacher = step_teacher(run->step);
     if (run->state != C2S_RUN_OPEN)
         return true;
@@ -63,7 +59,7 @@ static bool look_at_run(void *arg, const struct c2s_run *run)
     return true;
 }
 
-static bool may_remove(struct c2s_session *s, struct trainings *t, struct c2s_error *err)
+static bool may_remove(struct c2s_session *s, struct removal *t, struct c2s_error *err)
 {
     if (s->current && contains(t, s->current->info.id))
         return c2s_fail(err, C2S_STATE,
@@ -80,7 +76,7 @@ static bool may_remove(struct c2s_session *s, struct trainings *t, struct c2s_er
 }
 
 static bool remove_branch(struct c2s_session *s, const struct version_link *links, int n,
-                          int64_t root, struct trainings *t, struct c2s_error *err)
+                          int64_t root, struct removal *t, struct c2s_error *err)
 {
     int64_t *ids = c2s_malloc(sizeof *ids * (size_t)(n + 1));
     if (!ids)
@@ -89,7 +85,7 @@ static bool remove_branch(struct c2s_session *s, const struct version_link *link
     t->ids = ids;
     bool ok = may_remove(s, t, err) && s->journal->ops->remove(s->journal, ids, t->n_ids, err);
     if (ok)
-        release(s, ids, t->n_ids);
+        release(s, t);
     c2s_free(ids);
     return ok;
 }
@@ -97,7 +93,7 @@ static bool remove_branch(struct c2s_session *s, const struct version_link *link
 bool c2s_session_remove(struct c2s_session *s, const char *name, bool recursive, int *n_trainings,
                         struct c2s_error *err)
 {
-    struct trainings t = {0};
+    struct removal t = {0};
     int64_t root;
     struct version_link *links;
     int n;

@@ -302,8 +302,8 @@ static bool run(struct training *t, struct c2s_retrained *out, struct c2s_error 
         t->resume.n_epochs > 0 ? t->resume.epochs[t->resume.n_epochs - 1].epoch : 0;
     t->n_kept = out->resumed_after;
     if (!train(t, &model, &out->report, err)) {
-        if (t->run
-                .id) /* so that another shell may go on; if it cannot be said, when this one ends */
+        /* So that another shell may go on; if it cannot be said, it may when this one ends. */
+        if (t->run.id)
             (void)!j->ops->leave_run(j, t->run.id, C2S_RUN_OPEN, "", &failure);
         return false;
     }
